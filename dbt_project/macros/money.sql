@@ -1,0 +1,33 @@
+{#-
+Money arithmetic, in one place. decimal(19,0) x decimal(18,12) = decimal(37,12) keeps all twelve digits on DuckDB and
+Spark alike; with bigint Spark loses digits, and decimal(18,0) types the product decimal(18,12) on DuckDB, which
+overflows above a million dollars. Nothing here divides.
+-#}
+
+{%- macro usd(expression) -%}
+  cast({{ expression }} as decimal(38, 12))
+{%- endmacro -%}
+
+{%- macro zero_usd() -%}
+  cast(0 as decimal(38, 12))
+{%- endmacro -%}
+
+{#- tokens x price per token; NULL when either is unknown. -#}
+{%- macro token_cost_usd(tokens, usd_per_token) -%}
+  cast(cast({{ tokens }} as decimal(19, 0)) * {{ usd_per_token }} as decimal(38, 12))
+{%- endmacro -%}
+
+{#- tokens x price, 0 when there are no tokens of the class (whatever its price), NULL when there are and no price is known. -#}
+{%- macro class_cost_usd(tokens, usd_per_token) -%}
+  case when {{ tokens }} = 0 then {{ zero_usd() }} else {{ token_cost_usd(tokens, usd_per_token) }} end
+{%- endmacro -%}
+
+{#- A ratio is the last thing computed, and the only place where money meets a double. -#}
+{%- macro ratio(numerator, denominator) -%}
+  cast({{ numerator }} as double) / nullif(cast({{ denominator }} as double), 0)
+{%- endmacro -%}
+
+{#- things x price apiece; 0 when there are none, NULL when there are some and no price is known. -#}
+{%- macro fee_cost_usd(count, usd_per_unit) -%}
+  case when coalesce({{ count }}, 0) = 0 then {{ zero_usd() }} else cast({{ count }} * {{ usd_per_unit }} as decimal(38, 12)) end
+{%- endmacro -%}

@@ -1,0 +1,130 @@
+-- Disjoint usage classes whose sum is the total, whatever the source meant by its fields. A subset that is missing
+-- beside a known total counts as 0; a missing total stays unknown. Contradictions get a stable warning code and are
+-- priced at the dearer reading.
+with billed_apiece as (
+  -- Embeddings, reranks and moderations have no output, and a rerank has no tokens at all: 0, not unknown.
+  select
+    *,
+    case
+      when operation_name = 'rerank' and rerank_units is not null then coalesce(input_tokens, 0)
+      else input_tokens
+    end as counted_input_tokens,
+    case
+      when operation_name in ('embeddings', 'moderation') and input_tokens is not null then coalesce(output_tokens, 0)
+      when operation_name = 'rerank' and rerank_units is not null then coalesce(output_tokens, 0)
+      else output_tokens
+    end as counted_output_tokens
+  from {{ ref('int_llm_requests__deduplicated') }}
+),
+
+stated as (
+  select
+    *,
+    coalesce(cache_read_tokens, 0) as stated_cache_read_tokens,
+    coalesce(cache_write_5m_tokens, 0) + coalesce(cache_write_1h_tokens, 0)
+    + coalesce(cache_write_30m_tokens, 0) + coalesce(cache_write_12h_tokens, 0) as split_cache_write_tokens,
+    coalesce(input_audio_tokens, 0) as stated_input_audio_tokens,
+    coalesce(input_image_tokens, 0) as stated_input_image_tokens,
+    coalesce(output_audio_tokens, 0) as stated_output_audio_tokens
+  from billed_apiece
+),
+
+writes as (
+  select
+    *,
+    -- The sum and its breakdown by retention name the same tokens: the larger is the whole, never both.
+    greatest(coalesce(cache_write_tokens, 0), split_cache_write_tokens) as stated_cache_write_tokens
+  from stated
+),
+
+semantics as (
+  select
+    *,
+    -- More cache than input can only mean that the input excludes it, whatever the source's convention says.
+    coalesce(input_includes_cache, true)
+    and stated_cache_read_tokens + stated_cache_write_tokens <= coalesce(counted_input_tokens, 0) as is_input_inclusive
+  from writes
+),
+
+classes as (
+  select
+    *,
+    case
+      when is_input_inclusive then counted_input_tokens
+      else counted_input_tokens + stated_cache_read_tokens + stated_cache_write_tokens
+    end as total_input_tokens,
+    case
+      when is_input_inclusive then counted_input_tokens - stated_cache_read_tokens - stated_cache_write_tokens
+      else counted_input_tokens
+    end as uncached_input_tokens,
+    stated_cache_write_tokens - split_cache_write_tokens as unsplit_cache_write_tokens
+  from semantics
+)
+
+select
+  usage_date,
+  request_key,
+  started_at,
+  source_name,
+  pull_id,
+  observations_count,
+  observed_by,
+  observer as usage_observer,
+  {%- for column in attribution_columns() %}
+  {{ column }},
+  {%- endfor %}
+  total_input_tokens as input_tokens,
+  counted_output_tokens as output_tokens,
+  reasoning_tokens,
+  case
+    when uncached_input_tokens is null then null
+    else greatest(uncached_input_tokens - stated_input_audio_tokens - stated_input_image_tokens, 0)
+  end as input_class_tokens,
+  case when counted_input_tokens is not null then stated_cache_read_tokens end as cache_read_class_tokens,
+  -- A write whose retention is not stated: thirty minutes at OpenAI, five elsewhere, the providers' own defaults.
+  case
+    when counted_input_tokens is not null
+      then
+        coalesce(cache_write_5m_tokens, 0)
+        + case when provider in ('openai', 'azure.ai.openai') then 0 else unsplit_cache_write_tokens end
+  end as cache_write_5m_class_tokens,
+  case when counted_input_tokens is not null then coalesce(cache_write_1h_tokens, 0) end as cache_write_1h_class_tokens,
+  case
+    when counted_input_tokens is not null
+      then
+        coalesce(cache_write_30m_tokens, 0)
+        + case when provider in ('openai', 'azure.ai.openai') then unsplit_cache_write_tokens else 0 end
+  end as cache_write_30m_class_tokens,
+  case when counted_input_tokens is not null then coalesce(cache_write_12h_tokens, 0) end as cache_write_12h_class_tokens,
+  case
+    when counted_input_tokens is not null then least(stated_input_audio_tokens, uncached_input_tokens)
+  end as input_audio_class_tokens,
+  case
+    when counted_input_tokens is not null
+      then least(stated_input_image_tokens, greatest(uncached_input_tokens - stated_input_audio_tokens, 0))
+  end as input_image_class_tokens,
+  case
+    when counted_output_tokens is null then null
+    else greatest(counted_output_tokens - stated_output_audio_tokens, 0)
+  end as output_class_tokens,
+  case
+    when counted_output_tokens is not null then least(stated_output_audio_tokens, counted_output_tokens)
+  end as output_audio_class_tokens,
+  {%- for column in fee_columns() %}
+  {{ column }},
+  {%- endfor %}
+  coalesce(input_includes_cache, true) as input_includes_cache,
+  output_includes_reasoning,
+  case
+    when usage_warning is not null then usage_warning
+    when input_includes_cache is null then 'cache_inclusion_unknown'
+    when input_includes_cache and not is_input_inclusive and counted_input_tokens is not null then 'cache_exceeds_input'
+    when reasoning_tokens > counted_output_tokens then 'reasoning_exceeds_output'
+    when stated_input_audio_tokens + stated_input_image_tokens > uncached_input_tokens then 'modalities_exceed_input'
+    when
+      stated_total_tokens is not null
+      and stated_total_tokens <> coalesce(counted_input_tokens, 0) + coalesce(counted_output_tokens, 0)
+      then 'total_differs_from_classes'
+    when outcome = 'success' and counted_input_tokens is null then 'usage_missing'
+  end as usage_warning
+from classes
