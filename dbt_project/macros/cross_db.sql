@@ -37,3 +37,10 @@
 {%- endmacro -%}
 {%- macro default__first_known_value(column, rank) -%}arg_min({{ column }}, {{ rank }}){%- endmacro -%}
 {%- macro spark__first_known_value(column, rank) -%}min_by({{ column }}, {{ rank }}) filter (where {{ column }} is not null){%- endmacro -%}
+
+{#- The widest whole number of the engine. -#}
+{%- macro whole_number() -%}
+  {{ return(adapter.dispatch('whole_number')()) }}
+{%- endmacro -%}
+{%- macro default__whole_number() -%}hugeint{%- endmacro -%}
+{%- macro spark__whole_number() -%}decimal(38, 0){%- endmacro -%}

@@ -31,3 +31,20 @@ overflows above a million dollars. Nothing here divides.
 {%- macro fee_cost_usd(count, usd_per_unit) -%}
   case when coalesce({{ count }}, 0) = 0 then {{ zero_usd() }} else cast({{ count }} * {{ usd_per_unit }} as decimal(38, 12)) end
 {%- endmacro -%}
+
+{#- Dollars as a whole number of 10^-12 dollars, and back: what is split is split in whole units, so nothing is lost. -#}
+{%- macro usd_to_units(expression) -%}
+  cast(cast({{ expression }} as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0)) as {{ whole_number() }})
+{%- endmacro -%}
+
+{%- macro units_to_usd(expression) -%}
+  cast(cast({{ expression }} as decimal(26, 0)) * cast(0.000000000001 as decimal(12, 12)) as decimal(38, 12))
+{%- endmacro -%}
+
+{#- The whole units that `weight` of `denominator` gets of `units`, rounded towards zero; 0 where nothing is weighed. -#}
+{%- macro share_of_units(units, weight, denominator) -%}
+  case
+    when coalesce({{ weight }}, 0) = 0 or coalesce({{ denominator }}, 0) = 0 then cast(0 as {{ whole_number() }})
+    else {{ whole_division('cast(' ~ units ~ ' as ' ~ whole_number() ~ ') * cast(' ~ weight ~ ' as ' ~ whole_number() ~ ')', 'cast(' ~ denominator ~ ' as ' ~ whole_number() ~ ')') }}
+  end
+{%- endmacro -%}

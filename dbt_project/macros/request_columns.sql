@@ -34,3 +34,13 @@ Disjoint usage classes: a token is in exactly one. The name of the class is its 
 {%- macro cost_components() -%}
   {{ return(['input', 'cache_read', 'cache_write', 'output', 'fee']) }}
 {%- endmacro -%}
+
+{#- Classes in which providers bill requests: every token class, and searches. Column of the request that weighs each. -#}
+{%- macro billed_classes() -%}
+  {%- set weights = {} -%}
+  {%- for class in token_classes() -%}
+    {%- do weights.update({class: class ~ '_class_tokens'}) -%}
+  {%- endfor -%}
+  {%- do weights.update({'web_search': 'web_search_requests'}) -%}
+  {{ return(weights) }}
+{%- endmacro -%}

@@ -15,8 +15,9 @@
 {%- set overlap = var('midnight_overlap_minutes') %}
 with seen_just_before as (
   select distinct
-    usage_date,
-    request_key
+    request_key,
+    cast(usage_date + interval '1 day' as date) as next_date,
+    cast(usage_date as timestamp with time zone) + interval '{{ 1440 + overlap }} minutes' as overlap_ends_at
   from {{ ref('int_llm_requests__unioned').render() }}
   where
     {{ on_batch_day('usage_date', -1) }}
@@ -70,6 +71,6 @@ from {{ ref('int_llm_requests__priced') }} as requests
 left join seen_just_before
   on
     requests.request_key = seen_just_before.request_key
-    and requests.usage_date = seen_just_before.usage_date + interval '1 day'
-    and requests.started_at < cast(requests.usage_date as timestamp with time zone) + interval '{{ overlap }} minutes'
+    and requests.usage_date = seen_just_before.next_date
+    and requests.started_at < seen_just_before.overlap_ends_at
 where seen_just_before.request_key is null

@@ -1,6 +1,7 @@
 -- One row per call, however many saw it. Most calls were seen once and pass straight through; only the others are
 -- merged: attribution field by field from the best observer that knows it, usage as one set from the best observer
 -- that has any, so that counts of different meaning never mix in one row.
+{{ config(tags=['reference']) }}
 {%- set first_known = attribution_columns() %}
 {%- set usage_set = [
   'observer', 'input_tokens', 'output_tokens', 'cache_read_tokens', 'cache_write_tokens', 'cache_write_5m_tokens',

@@ -1,6 +1,6 @@
 -- The list price in force when the request started, for exactly that request: one hash join with the pivoted price
 -- book on name and tier, and two ranges (moment, context). Components sum to the total on every row.
-{{ config(event_time='usage_date') }}
+{{ config(event_time='usage_date', tags=['reference']) }}
 with matched as (
   select
     requests.*,

@@ -1,5 +1,6 @@
 -- Every observation of every attempt, whoever saw it, in one shape. `request_key` names the call: the provider's
 -- response id, else the span, else the observer's own id of the attempt.
+{{ config(tags=['reference']) }}
 {%- set observers = [
   ('stg_llm_request_log__requests', 1),
   ('stg_otel_genai__spans', 2),

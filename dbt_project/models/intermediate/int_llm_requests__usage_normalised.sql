@@ -1,6 +1,7 @@
 -- Disjoint usage classes whose sum is the total, whatever the source meant by its fields. A subset that is missing
 -- beside a known total counts as 0; a missing total stays unknown. Contradictions get a stable warning code and are
 -- priced at the dearer reading.
+{{ config(tags=['reference']) }}
 with billed_apiece as (
   -- Embeddings, reranks and moderations have no output, and a rerank has no tokens at all: 0, not unknown.
   select

@@ -1,0 +1,17 @@
+-- One row per day, tenant, feature and release: the operations that began then.
+{{ config(materialized='incremental', incremental_strategy='microbatch', event_time='usage_date', batch_size='day', begin='2020-01-01', concurrent_batches=false, tags=['daily']) }}
+select
+  usage_date,
+  tenant_id,
+  feature,
+  coalesce(release, '') as release,
+  count(*) as operations_count,
+  sum(case when is_answered then 1 else 0 end) as answered_operations_count,
+  sum(attempts_count) as attempts_count,
+  sum(retries_count) as retries_count,
+  sum(coalesce(input_tokens, 0)) as input_tokens,
+  sum(coalesce(output_tokens, 0)) as output_tokens,
+  cast(sum(list_cost_usd) as decimal(38, 12)) as list_cost_usd,
+  cast(sum(effective_cost_usd) as decimal(38, 12)) as effective_cost_usd
+from {{ ref('fct_operations') }}
+group by 1, 2, 3, 4

@@ -1,0 +1,33 @@
+-- Anthropic's cost report. The amount is a decimal text in cents, also in fractions of a cent; here it is in dollars.
+select
+  source_name,
+  pull_id,
+  usage_date,
+  'anthropic' as provider,
+  source_name as provider_account,
+  workspace_id as provider_project,
+  description as charge_description,
+  case
+    when lower(description) like '%credit%' or lower(description) like '%refund%' then 'credit'
+    when lower(description) like '%tax%' then 'tax'
+    when cost_type in ('tokens', 'web_search') then 'usage'
+    when cost_type in ('code_execution', 'session_usage') then 'not_request_scoped'
+    else 'unmapped'
+  end as charge_category,
+  model,
+  case
+    when cost_type = 'web_search' then 'web_search'
+    when token_type = 'uncached_input_tokens' then 'input'
+    when token_type = 'cache_read_input_tokens' then 'cache_read'
+    when token_type = 'cache_creation.ephemeral_5m_input_tokens' then 'cache_write_5m'
+    when token_type = 'cache_creation.ephemeral_1h_input_tokens' then 'cache_write_1h'
+    when token_type = 'output_tokens' then 'output'
+  end as usage_class,
+  case when cost_type = 'tokens' then {{ service_tier_name('service_tier') }} end as service_tier,
+  inference_geo,
+  context_window,
+  cast(cast(amount_cents as decimal(28, 10)) * cast(0.01 as decimal(3, 2)) as decimal(38, 12)) as billed_cost_usd,
+  upper(currency) as currency,
+  cast(null as decimal(38, 12)) as quantity,
+  cast(null as varchar) as quantity_unit
+from {{ landed_window('anthropic_cost_report') }} as landed
