@@ -22,8 +22,8 @@ with charges as (
     usage_date,
     provider,
     coalesce(provider_project, '') as provider_project,
-    case when usage_class = 'web_search' then '' else priced_model end as priced_model,
-    case when usage_class = 'web_search' then '' else service_tier end as service_tier,
+    case when usage_class = 'web_search' then '' else coalesce(priced_model, '') end as priced_model,
+    case when usage_class = 'web_search' then '' else coalesce(service_tier, '') end as service_tier,
     usage_class,
     sum({{ usd_to_units('billed_cost_usd') }}) as charge_units
   from {{ ref('fct_provider_charges') }}
@@ -36,8 +36,8 @@ usages as (
     usage_date,
     provider,
     coalesce(provider_project, '') as provider_project,
-    case when usage_class = 'web_search' then '' else priced_model end as priced_model,
-    case when usage_class = 'web_search' then '' else service_tier end as service_tier,
+    case when usage_class = 'web_search' then '' else coalesce(priced_model, '') end as priced_model,
+    case when usage_class = 'web_search' then '' else coalesce(service_tier, '') end as service_tier,
     usage_class,
     cast(sum(quantity) as bigint) as provider_quantity
   from {{ ref('fct_provider_usage') }}

@@ -1,0 +1,54 @@
+{#- The measures of the daily cube, and how every mart above it sums and divides them. One list, so that no mart forgets one. -#}
+{%- macro cube_counts() -%}
+  {{ return([
+    'attempts_count', 'response_cache_hits_count', 'retries_count', 'fallbacks_count', 'succeeded_attempts_count',
+    'failed_attempts_count', 'cancelled_attempts_count', 'unpriced_attempts_count', 'usage_missing_attempts_count',
+    'usage_warnings_count', 'estimated_attempts_count', 'input_tokens', 'output_tokens', 'reasoning_tokens',
+    'cache_read_tokens', 'cache_write_tokens', 'embedding_tokens', 'generation_tokens',
+  ]) }}
+{%- endmacro -%}
+
+{%- macro cube_costs() -%}
+  {{ return([
+    'input_cost_usd', 'cache_read_cost_usd', 'cache_write_cost_usd', 'output_cost_usd', 'fee_cost_usd',
+    'list_cost_usd', 'contracted_cost_usd', 'billed_cost_usd', 'effective_cost_usd', 'estimated_cost_usd',
+    'avoided_cost_usd',
+  ]) }}
+{%- endmacro -%}
+
+{#- NULL stays NULL: a sum over nothing known is unknown, not free. -#}
+{%- macro sum_of_cube_measures() -%}
+  {%- for column in cube_counts() %}
+    cast(sum({{ column }}) as bigint) as {{ column }},
+  {%- endfor %}
+  {%- for column in cube_costs() %}
+    cast(sum({{ column }}) as decimal(38, 12)) as {{ column }}{% if not loop.last %},{% endif %}
+  {%- endfor %}
+{%- endmacro -%}
+
+{%- macro cube_measures(relation) -%}
+  {%- for column in cube_counts() %}
+  coalesce({{ relation }}.{{ column }}, 0) as {{ column }},
+  {%- endfor %}
+  {%- for column in cube_costs() %}
+  {{ relation }}.{{ column }}{% if not loop.last %},{% endif %}
+  {%- endfor %}
+{%- endmacro -%}
+
+{#- The ratios of unit economics; numerator and denominator stand beside them in the same row. -#}
+{%- macro unit_ratios(prefix, operations_count, accepted_outcomes_count) -%}
+  {{ ratio(prefix ~ 'effective_cost_usd', 'greatest(' ~ accepted_outcomes_count ~ ', 0)') }} as cost_per_accepted_outcome_usd,
+  {{ ratio(prefix ~ 'effective_cost_usd', operations_count) }} as cost_per_operation_usd,
+  {{ ratio(prefix ~ 'input_tokens + ' ~ prefix ~ 'output_tokens', 'greatest(' ~ accepted_outcomes_count ~ ', 0)') }} as tokens_per_accepted_outcome,
+  {{ ratio(prefix ~ 'input_tokens + ' ~ prefix ~ 'output_tokens', operations_count) }} as tokens_per_operation,
+  {{ ratio(prefix ~ 'attempts_count', operations_count) }} as attempts_per_operation,
+  {{ ratio(accepted_outcomes_count, operations_count) }} as acceptance_rate,
+  {{ request_ratios(prefix) }}
+{%- endmacro -%}
+
+{%- macro request_ratios(prefix) -%}
+  {{ ratio(prefix ~ 'retries_count', prefix ~ 'attempts_count') }} as retry_rate,
+  {{ ratio(prefix ~ 'failed_attempts_count', prefix ~ 'attempts_count') }} as error_rate,
+  {{ ratio(prefix ~ 'cache_read_tokens', prefix ~ 'input_tokens') }} as cache_hit_rate,
+  {{ ratio(prefix ~ 'estimated_cost_usd', prefix ~ 'effective_cost_usd') }} as estimated_share
+{%- endmacro -%}

@@ -1,0 +1,20 @@
+-- One row per day and feature, summed from the tenants' features, so every roll-up has the same total.
+with summed as (
+  select
+    usage_date,
+    feature,
+    {{ sum_of_cube_measures() }},
+    cast(sum(operations_count) as bigint) as operations_count,
+    cast(sum(answered_operations_count) as bigint) as answered_operations_count,
+    cast(sum(accepted_outcomes_count) as bigint) as accepted_outcomes_count,
+    cast(sum(rejected_outcomes_count) as bigint) as rejected_outcomes_count,
+    cast(sum(reversed_outcomes_count) as bigint) as reversed_outcomes_count,
+    cast(sum(outcome_value_usd) as decimal(38, 12)) as outcome_value_usd
+  from {{ ref('unit_economics_by_tenant_feature_day') }}
+  group by usage_date, feature
+)
+
+select
+  *,
+  {{ unit_ratios('', 'operations_count', 'accepted_outcomes_count') }}
+from summed
