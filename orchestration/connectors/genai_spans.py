@@ -1,0 +1,470 @@
+"""Spans of whole traces → one row per call to a model.
+
+Belongs here: reading a row out of a span, inheriting what the application said on an ancestor, and choosing
+which of several nested spans stands for a call. Pure: no files, no landing. Names and token semantics are
+data in `genai_attributes`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import NamedTuple, TypeAlias, cast
+
+from orchestration.connectors.call_outcome import CallOutcome, failed_call_outcome, http_status_of
+from orchestration.connectors.genai_attributes import (
+    CONTEXT_ATTRIBUTES,
+    EMITTER_RULES,
+    JSON_ATTRIBUTE,
+    SPAN_ATTRIBUTES,
+    TEXT_ALIASES,
+    TIME_TO_FIRST_TOKEN_MS,
+    TOKEN_ALIASES,
+    EmitterRule,
+    inference_operation,
+    input_includes_cache,
+    provider_name,
+    semconv_generation,
+)
+from orchestration.connectors.otlp import Attributes, AttributeValue, Span, UnreadableSpan
+
+EARLIEST_NANO = 1_577_836_800_000_000_000
+"""2020-01-01T00:00:00Z. Earlier starts are a broken clock or another unit."""
+LATEST_AHEAD = timedelta(hours=48)
+"""How far in the future of a pull a span may start."""
+
+_INT64_MAX = 2**63 - 1
+_SERVICE_NAME = "service.name"
+
+Found: TypeAlias = dict[str, tuple[int, AttributeValue]]
+"""Field → (rank of the attribute name that carried it, its value); rank 0 is the best name."""
+
+
+class BadSpanError(ValueError):
+    """A span that is a call to a model and cannot be landed; `reason` is the stable quarantine code."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The attribute names and emitter rules that one source reads with.
+
+    Attributes:
+        context: Context field → attribute names, best first.
+        tokens: Token column → attribute names, best first.
+        rules: Emitter rules, first match decides.
+    """
+
+    context: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: CONTEXT_ATTRIBUTES)
+    tokens: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: TOKEN_ALIASES)
+    rules: tuple[EmitterRule, ...] = EMITTER_RULES
+
+    @cached_property
+    def attribute_names(self) -> frozenset[str]:
+        """Every attribute that this vocabulary reads; nothing else needs to be decoded."""
+        return frozenset(
+            {*self._context_index, *self._call_index, *SPAN_ATTRIBUTES, _SERVICE_NAME, JSON_ATTRIBUTE}
+        )
+
+    def context_of(self, attributes: Attributes) -> Found:
+        """Return what these attributes say about the context fields."""
+        if JSON_ATTRIBUTE in attributes:
+            attributes = _with_json_members(attributes)
+        return _best(attributes, self._context_index)
+
+    def call_of(self, attributes: Attributes) -> Found:
+        """Return what these attributes say about the call itself: tokens, names, times."""
+        return _best(attributes, self._call_index)
+
+    @cached_property
+    def _context_index(self) -> dict[str, tuple[tuple[str, int], ...]]:
+        return _by_attribute(self.context)
+
+    @cached_property
+    def _call_index(self) -> dict[str, tuple[tuple[str, int], ...]]:
+        return _by_attribute({**self.tokens, **TEXT_ALIASES})
+
+
+def _by_attribute(fields: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[tuple[str, int], ...]]:
+    """Turn field → names into name → (field, rank): a span has ten attributes, the aliases are a hundred."""
+    index: dict[str, tuple[tuple[str, int], ...]] = {}
+    for field_name, names in fields.items():
+        for rank, name in enumerate(names):
+            index[name] = (*index.get(name, ()), (field_name, rank))
+    return index
+
+
+def _best(attributes: Attributes, index: Mapping[str, tuple[tuple[str, int], ...]]) -> Found:
+    found: Found = {}
+    for name, value in attributes.items():
+        if name in index and value != "":
+            for field_name, rank in index[name]:
+                held = found.get(field_name)
+                if held is None or rank < held[0]:
+                    found[field_name] = (rank, value)
+    return found
+
+
+@dataclass(slots=True)
+class Call:
+    """One call to a model. The names are the columns of the landed table; None is unknown.
+
+    `started_at` is microseconds since 1970 UTC; `line_number` counts from 1; `user_id` is raw and must be
+    hashed before it is stored. The context (`tenant_id` to `environment`) is filled in by `TraceSet`.
+    """
+
+    line_number: int
+    started_at: int
+    outcome: CallOutcome
+    operation_name: str
+    trace_id: str
+    span_id: str
+    parent_span_id: str | None
+    provider: str | None = None
+    model: str | None = None
+    request_model: str | None = None
+    http_status: int | None = None
+    error_type: str | None = None
+    latency_ms: float | None = None
+    time_to_first_token_ms: float | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    cache_write_5m_tokens: int | None = None
+    cache_write_1h_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    input_audio_tokens: int | None = None
+    output_audio_tokens: int | None = None
+    service_tier: str | None = None
+    response_id: str | None = None
+    service_name: str | None = None
+    scope_name: str | None = None
+    scope_version: str | None = None
+    semconv_generation: str | None = None
+    input_includes_cache: bool | None = None
+    usage_warning: str | None = None
+    tenant_id: str | None = None
+    feature: str | None = None
+    user_id: str | None = None
+    operation_id: str | None = None
+    conversation_id: str | None = None
+    prompt_name: str | None = None
+    prompt_version: str | None = None
+    release: str | None = None
+    environment: str | None = None
+
+    @property
+    def has_usage(self) -> bool:
+        """Whether any token count is known."""
+        return any(getattr(self, column) is not None for column in TOKEN_COLUMNS)
+
+    @property
+    def cache_tokens(self) -> int:
+        """Cache reads plus writes as sent; 0 when neither was."""
+        return (self.cache_read_tokens or 0) + (self.cache_write_tokens or 0)
+
+
+TOKEN_COLUMNS = tuple(column for column in TOKEN_ALIASES if column != "total_tokens")
+
+
+def read_call(span: Span, operation: str, vocabulary: Vocabulary, latest: datetime, line_number: int) -> Call:
+    """Read a call from its own span.
+
+    Args:
+        span: The span.
+        operation: What `inference_operation` said it is.
+        vocabulary: Names to read with.
+        latest: Starts after this moment are refused.
+        line_number: Where the span stands in its file, from 1.
+
+    Raises:
+        BadSpanError: A count is no whole number, negative or beyond 64 bits; or the start is out of range.
+    """
+    if not EARLIEST_NANO <= span.start_unix_nano <= latest.timestamp() * 1e9:
+        raise BadSpanError("timestamp_out_of_range")
+    found = vocabulary.call_of(span.attributes)
+    error_type = _text(found, "error_type") or span.exception_type
+    http_status = http_status_of(found["http_status"][1] if "http_status" in found else error_type)
+    failed = span.has_error_status or error_type is not None
+    call = Call(
+        line_number=line_number,
+        started_at=span.start_unix_nano // 1000,
+        outcome=failed_call_outcome(error_type, http_status) if failed else "success",
+        operation_name=operation,
+        trace_id=span.trace_id,
+        span_id=span.span_id,
+        parent_span_id=span.parent_span_id,
+        provider=_provider(span.attributes, found),
+        request_model=_text(found, "request_model"),
+        http_status=http_status,
+        error_type=error_type,
+        latency_ms=_latency_ms(span),
+        time_to_first_token_ms=_time_to_first_token_ms(span.attributes),
+        service_tier=_text(found, "service_tier"),
+        response_id=_text(found, "response_id"),
+        scope_name=span.scope.name,
+        scope_version=span.scope.version,
+        semconv_generation=semconv_generation(span.attributes),
+    )
+    call.model = _text(found, "response_model") or call.request_model
+    if call.service_tier == "auto":  # asks the provider to choose: no tier that was served
+        call.service_tier = None
+    service_name = span.resource.get(_SERVICE_NAME)
+    call.service_name = service_name if isinstance(service_name, str) else None
+    for column in TOKEN_COLUMNS:
+        if column in found:
+            setattr(call, column, _whole_number(column, found[column][1]))
+    call.input_includes_cache = input_includes_cache(
+        input_tokens=call.input_tokens,
+        cache_tokens=call.cache_tokens,
+        provider=call.provider,
+        model=call.model,
+        scope=call.scope_name,
+        version=call.scope_version,
+        rules=vocabulary.rules,
+    )
+    total = _whole_number("total_tokens", found["total_tokens"][1]) if "total_tokens" in found else None
+    call.usage_warning = _usage_warning(call, total)
+    return call
+
+
+def _usage_warning(call: Call, total_tokens: int | None) -> str | None:
+    """Say what is doubtful about a usage: a stable code, or None."""
+    if call.input_tokens is None:
+        return None
+    if call.input_includes_cache is None:
+        return "cache_inclusion_unknown"
+    if call.output_tokens is None or total_tokens is None:
+        return None
+    parts = call.input_tokens + call.output_tokens + (0 if call.input_includes_cache else call.cache_tokens)
+    # Gemini's thoughts are in the total and in neither part. They are reported, never priced as output.
+    return "total_exceeds_parts" if total_tokens > parts else None
+
+
+class _Node(NamedTuple):
+    parent_span_id: str | None
+    context: Found
+    call: int | None
+
+
+class TraceSet:
+    """Spans that are looked at together, and the calls among them.
+
+    Spans may come in any order and from any number of lines. Those of neighbouring input are added as not
+    owned: they answer questions about ancestors and descendants and are landed by whoever owns them.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, latest: datetime) -> None:
+        self._vocabulary = vocabulary
+        self._latest = latest
+        self._nodes: dict[str, _Node] = {}
+        self._calls: list[Call] = []
+        self._owned: list[bool] = []
+        self._resources: list[Found] = []
+        self._last_resource: tuple[Attributes, Found] = ({}, {})
+
+    def add(self, span: Span | UnreadableSpan, line_number: int, *, owned: bool = True) -> None:
+        """Add one span.
+
+        Args:
+            span: What the OTLP reader gave.
+            line_number: Its line, from 1.
+            owned: False for a span that is only looked at.
+
+        Raises:
+            BadSpanError: The span is a call and cannot be landed. It still serves as an ancestor.
+        """
+        operation = inference_operation(span.attributes)
+        if isinstance(span, UnreadableSpan):
+            if operation is not None:
+                raise BadSpanError(span.reason)
+            return
+        key = span.trace_id + span.span_id
+        if key in self._nodes:
+            return  # OTLP is delivered at least once: the same span again is not another call.
+        context = self._vocabulary.context_of(span.attributes)
+        self._nodes[key] = _Node(span.parent_span_id, context, None)
+        if operation is not None:
+            call = read_call(span, operation, self._vocabulary, self._latest, line_number)
+            self._nodes[key] = _Node(span.parent_span_id, context, len(self._calls))
+            self._calls.append(call)
+            self._owned.append(owned)
+            self._resources.append(self._context_of_resource(span.resource))
+
+    def landed_calls(self) -> list[Call]:
+        """Return the owned calls that stand for a call to a provider, with their context filled in.
+
+        A span that repeats the usage of the calls below it does not come back (D1, D2 of the pitfalls): of
+        nested calls the deepest count, unless only an ancestor knows the usage.
+        """
+        calls_above = [self._fill_in_context(index) for index in range(len(self._calls))]
+        standing = _standing_calls(self._calls, calls_above)
+        return [call for index, call in enumerate(self._calls) if self._owned[index] and index in standing]
+
+    def open_calls(self) -> Iterator[Call]:
+        """Yield the owned calls whose chain of parents leads out of this set: an ancestor may still come."""
+        for index, call in enumerate(self._calls):
+            if self._owned[index]:
+                *_, last = self._lineage(call)
+                if last.parent_span_id and call.trace_id + last.parent_span_id not in self._nodes:
+                    yield call
+
+    def _lineage(self, call: Call) -> Iterator[_Node]:
+        """Yield the span of a call and its ancestors, nearest first; a cycle ends where it closes."""
+        seen: set[str] = set()
+        span_id: str | None = call.span_id
+        while span_id is not None and span_id not in seen:
+            seen.add(span_id)
+            node = self._nodes.get(call.trace_id + span_id)
+            if node is None:
+                return
+            yield node
+            span_id = node.parent_span_id
+
+    def _fill_in_context(self, index: int) -> list[int]:
+        """Fill the context of one call; return the calls among its ancestors, nearest first."""
+        call = self._calls[index]
+        best: Found = {}
+        calls_above: list[int] = []
+        for node in self._lineage(call):
+            _improve(best, node.context)
+            if node.call is not None and node.call != index:
+                calls_above.append(node.call)
+        _improve(best, self._resources[index])
+        for context_field in best:
+            setattr(call, context_field, _text(best, context_field))
+        return calls_above
+
+    def _context_of_resource(self, resource: Attributes) -> Found:
+        # Spans of one batch share their resource object, so one remembered answer serves nearly all.
+        if self._last_resource[0] is not resource:
+            self._last_resource = (resource, self._vocabulary.context_of(resource))
+        return self._last_resource[1]
+
+
+def _improve(best: Found, said: Found) -> None:
+    """Take over what a farther span says where it used a better name; at equal rank the nearer one stands."""
+    for context_field, found in said.items():
+        held = best.get(context_field)
+        if held is None or found[0] < held[0]:
+            best[context_field] = found
+
+
+def _standing_calls(calls: Sequence[Call], calls_above: Sequence[Sequence[int]]) -> set[int]:
+    """Choose, in every tree of nested calls, the spans that stand for calls to a provider.
+
+    From the deepest upwards: a call without calls below stands. A call above others falls when usage is known
+    below it or not known to it either. When it alone knows the usage, its counts go to the one call below
+    that succeeded; with none or several of those they cannot be split, so it stands itself, beside the failed
+    ones below, which are attempts of their own.
+
+    Args:
+        calls: All calls of the set.
+        calls_above: For each of them the indices of the calls among its ancestors, nearest first.
+    """
+    depth = [len(above) for above in calls_above]
+    below: dict[int, list[int]] = {}
+    for index, above in enumerate(calls_above):
+        # In a cycle two calls are each above the other: neither is deeper, neither stands for the other.
+        if above and depth[above[0]] < depth[index]:
+            below.setdefault(above[0], []).append(index)
+    standing = set(range(len(calls)))
+    subtree: dict[int, tuple[list[int], bool]] = {}
+    for index in sorted(below, key=depth.__getitem__, reverse=True):
+        call = calls[index]
+        rows: list[int] = []
+        usage_known = False
+        for child in below[index]:
+            child_rows, child_known = subtree.get(child) or ([child], calls[child].has_usage)
+            rows += child_rows
+            usage_known = usage_known or child_known
+        standing.discard(index)
+        if not usage_known and call.has_usage:
+            usage_known = True
+            succeeded = [row for row in rows if calls[row].outcome == "success"]
+            if len(succeeded) == 1:
+                _give_usage(call, calls[succeeded[0]])
+            else:
+                standing.difference_update(succeeded)
+                standing.add(index)
+                rows = [index, *(row for row in rows if row not in succeeded)]
+        subtree[index] = (rows, usage_known)
+    return standing
+
+
+def _give_usage(giver: Call, taker: Call) -> None:
+    for column in (*TOKEN_COLUMNS, "input_includes_cache"):
+        setattr(taker, column, getattr(giver, column))
+    taker.usage_warning = giver.usage_warning or "usage_from_ancestor"
+
+
+def _whole_number(column: str, value: AttributeValue) -> int:
+    number = _number(value) if isinstance(value, str) else value
+    if isinstance(number, bool) or not isinstance(number, int | float) or number != number // 1:
+        raise BadSpanError(f"wrong_type:{column}")
+    if number < 0:
+        raise BadSpanError(f"negative:{column}")
+    if number > _INT64_MAX:
+        raise BadSpanError(f"wrong_type:{column}")
+    return int(number)
+
+
+def _number(text: str) -> int | float | None:
+    try:
+        return int(text)
+    except ValueError:
+        try:
+            return float(text)
+        except ValueError:
+            return None
+
+
+def _text(found: Found, field_name: str) -> str | None:
+    """Return a text; whole numbers as their decimal text. Lists and booleans name nothing."""
+    value = found[field_name][1] if field_name in found else None
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _provider(attributes: Attributes, found: Found) -> str | None:
+    if "provider" not in found:
+        return None
+    # The best name may hold a framework's own name, which says nothing about the provider.
+    return provider_name(found["provider"][1]) or next(
+        (name for alias in TEXT_ALIASES["provider"] if (name := provider_name(attributes.get(alias)))), None
+    )
+
+
+def _latency_ms(span: Span) -> float | None:
+    if span.end_unix_nano is None or span.end_unix_nano < span.start_unix_nano:
+        return None
+    return (span.end_unix_nano - span.start_unix_nano) / 1e6
+
+
+def _time_to_first_token_ms(attributes: Attributes) -> float | None:
+    for name, milliseconds in TIME_TO_FIRST_TOKEN_MS.items():
+        value = attributes.get(name)
+        if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
+            return float(value) * milliseconds
+    return None
+
+
+def _with_json_members(attributes: Attributes) -> Attributes:
+    """Return the attributes with the members of the JSON attribute as `metadata.<key>`."""
+    raw = attributes[JSON_ATTRIBUTE]
+    try:
+        members = json.loads(raw) if isinstance(raw, str) else raw
+    except (ValueError, RecursionError):
+        return attributes
+    if not isinstance(members, dict):
+        return attributes
+    named = {f"{JSON_ATTRIBUTE}.{name}": value for name, value in cast("Attributes", members).items()}
+    return {**named, **attributes}
