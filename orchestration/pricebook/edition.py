@@ -1,0 +1,161 @@
+"""One refresh of the files under `pricing_seeds`: read the sources, restate the book, check it, write it.
+
+Belongs here: the order of the steps and which file holds what. Does not belong here: the steps.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from orchestration.pricebook import fallback, genai_source, litellm_source, names, refresh
+from orchestration.pricebook.book import (
+    ALIASES_FILE,
+    MULTIPLIERS_FILE,
+    OVERRIDES_GLOB,
+    PRICES_FILE,
+    AliasRow,
+    PriceRow,
+    format_decimal,
+    read_aliases,
+    read_prices,
+    write_aliases,
+    write_prices,
+)
+from orchestration.pricebook.fallback import Disagreement, Multiplier
+from orchestration.pricebook.refresh import Change
+from orchestration.pricebook.validate import Problem, Suspicion, check_aliases, check_prices, suspicions
+
+MULTIPLIER_COLUMNS: Final = (
+    "provider",
+    "dimension",
+    "value",
+    "model",
+    "multiplier",
+    "valid_from",
+    "valid_to",
+    "source",
+    "source_url",
+    "note",
+)
+
+
+@dataclass
+class Edition:
+    """What a refresh found and did.
+
+    Attributes:
+        changes: Per source what was appended and closed.
+        new_models: (provider, model) that the book did not have before.
+        new_aliases: Names that the book did not have before, or that name another model now.
+        disagreements: Where two sources state different prices of one thing; the book follows the precedence.
+        suspicions: New rows that a human should look at.
+        problems: What makes the book unusable; nothing was written when there is any.
+    """
+
+    changes: list[Change] = field(default_factory=list[Change])
+    new_models: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    new_aliases: list[AliasRow] = field(default_factory=list[AliasRow])
+    disagreements: list[Disagreement] = field(default_factory=list[Disagreement])
+    suspicions: list[Suspicion] = field(default_factory=list[Suspicion])
+    problems: list[Problem] = field(default_factory=list[Problem])
+
+
+def publish(
+    seeds: Path, now: datetime, litellm_map: Path | None = None, litellm_version: str | None = None
+) -> Edition:
+    """Refresh the files under `seeds` from the installed genai-prices, and from LiteLLM's map when it is given.
+
+    Without the map the rows that came from it stay as they are.
+
+    Raises:
+        BookError: When the present book cannot be read.
+        ValueError: When the map is not one.
+    """
+    seeds.mkdir(parents=True, exist_ok=True)
+    edition = Edition()
+    before = read_prices(seeds / PRICES_FILE) if (seeds / PRICES_FILE).exists() else []
+    aliases = read_aliases(seeds / ALIASES_FILE) if (seeds / ALIASES_FILE).exists() else []
+
+    dated = genai_source.read()
+    rows, change = refresh.apply(before, dated, now)
+    edition.changes.append(change)
+    generated = names.spelled_out()
+    multipliers: list[Multiplier] | None = None
+    if litellm_map is not None:
+        added = fallback.choose(litellm_source.read(litellm_map, litellm_version), dated, now)
+        rows, change = refresh.apply(rows, added.listing, now)
+        edition.changes.append(change)
+        edition.disagreements = added.disagreements
+        generated = [*added.aliases, *generated]
+        multipliers = added.multipliers
+
+    models = {(row.key.provider, row.key.model) for row in rows}
+    merged = _usable(names.merge(aliases, generated), models)
+    merged = _usable(names.merge(merged, names.prefixed(models, merged)), models)
+
+    edition.new_models = sorted(models - {(row.key.provider, row.key.model) for row in before})
+    edition.new_aliases = sorted(set(merged) - set(aliases), key=lambda row: (row.provider, row.alias))
+    added_ids = {row.price_id for change in edition.changes for row in change.added}
+    edition.suspicions = [found for found in suspicions(rows) if found.row.price_id in added_ids]
+    edition.problems = check_prices([*rows, *read_overrides(seeds)]) + check_aliases(merged, rows)
+    if not edition.problems:
+        write_prices(seeds / PRICES_FILE, rows)
+        write_aliases(seeds / ALIASES_FILE, merged)
+        if multipliers is not None:
+            _write_multipliers(seeds / MULTIPLIERS_FILE, multipliers)
+    return edition
+
+
+def check(seeds: Path, extra_overrides: Sequence[Path] = ()) -> list[Problem]:
+    """Return what is wrong with the files under `seeds` and with further files of overrides.
+
+    Raises:
+        BookError: When a file cannot be read.
+    """
+    generated = read_prices(seeds / PRICES_FILE)
+    overrides = [*read_overrides(seeds), *(row for path in extra_overrides for row in read_prices(path))]
+    rows = [*generated, *overrides]
+    return check_prices(rows) + check_aliases(read_aliases(seeds / ALIASES_FILE), rows)
+
+
+def read_overrides(seeds: Path) -> list[PriceRow]:
+    """Read every file of overrides beside the book."""
+    return [row for path in sorted(seeds.glob(OVERRIDES_GLOB)) for row in read_prices(path)]
+
+
+def _usable(aliases: list[AliasRow], models: set[tuple[str, str]]) -> list[AliasRow]:
+    """Leave out a name that is a model by itself, and a name of a model without a price."""
+    return [
+        row for row in aliases if (row.provider, row.alias) not in models and (row.provider, row.model) in models
+    ]
+
+
+def _write_multipliers(path: Path, multipliers: list[Multiplier]) -> None:
+    held: list[dict[str, str]] = []
+    if path.exists():
+        with path.open(encoding="utf-8", newline="") as handle:
+            held = [row for row in csv.DictReader(handle) if row["source"] != litellm_source.SOURCE]
+    generated = {
+        (m.provider, m.dimension, m.value, m.model): {
+            "provider": m.provider,
+            "dimension": m.dimension,
+            "value": m.value,
+            "model": m.model,
+            "multiplier": format_decimal(m.multiplier),
+            "valid_from": "1970-01-01T00:00:00Z",
+            "valid_to": "",
+            "source": litellm_source.SOURCE,
+            "source_url": m.source_url,
+            "note": "undated",
+        }
+        for m in sorted(multipliers, key=lambda m: (m.provider, m.dimension, m.value, m.model, m.source_url))
+    }
+    with path.open("w", encoding="utf-8", newline="") as handle:
+        writer = csv.DictWriter(handle, MULTIPLIER_COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows([*held, *generated.values()])
