@@ -31,7 +31,7 @@ burned as (
 
 select
   'budget_burned_in_first_week' as alert_rule,
-  'error' as severity,
+  'warn' as severity,
   usage_date,
   'org' as scope_kind,
   scope_id,

@@ -1,7 +1,7 @@
 -- One row per day, provider and model with requests that no price is known for. Unknown is not free.
 select
   'unpriced_requests' as alert_rule,
-  'error' as severity,
+  'warn' as severity,
   usage_date,
   'model' as scope_kind,
   provider || '/' || model as scope_id,
