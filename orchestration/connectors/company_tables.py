@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import ClassVar, Literal
-from zoneinfo import available_timezones
 
 import duckdb
 import pyarrow as pa
@@ -207,16 +206,19 @@ class CompanyTables:
         parts: list[pa.Table] = []
         rows_read, first_problem = 0, ""
         for path in self._files(name, location):
-            is_parquet = path.suffix == ".parquet"
-            raw = self._read_parquet(name, path) if is_parquet else self._read_csv(sink, name, path)
+            ragged: list[QuarantinedRow] = []
+            if path.suffix == ".parquet":
+                raw = self._read_parquet(name, path)
+            else:
+                raw, ragged = self._read_csv(sink, name, path)
             good, bad = _typed(raw, CONTRACT[name], self._config.timestamps_without_zone_are_utc)
             sink.count_read(spec, rows_read=raw.num_rows)
-            quarantined = list(_quarantined(bad, path))
+            quarantined = [*ragged, *_quarantined(bad, path)]
             if quarantined:
                 sink.quarantine(spec, quarantined)
                 first_problem = first_problem or f"{quarantined[0].reason}, line {quarantined[0].line_number}"
             parts.append(good)
-            rows_read += raw.num_rows
+            rows_read += raw.num_rows + len(ragged)
         data = pa.concat_tables(parts).cast(spec.schema)
         if rows_read and not data.num_rows:
             raise ConnectorError(
@@ -246,8 +248,10 @@ class CompanyTables:
             )
         return sorted(found)
 
-    def _read_csv(self, sink: PullSink, name: CompanyTable, path: Path) -> pa.Table:
-        """Read a CSV file as text, one column per column of the contract, with `line_number`."""
+    def _read_csv(
+        self, sink: PullSink, name: CompanyTable, path: Path
+    ) -> tuple[pa.Table, list[QuarantinedRow]]:
+        """Read a CSV file as text: records under the contract's names with `line_number`, and ragged ones."""
         columns = CONTRACT[name]
         values: list[list[str | None]] = [[] for _ in columns]
         line_numbers: list[int] = []
@@ -255,17 +259,17 @@ class CompanyTables:
         blank = 0
         try:
             with path.open(encoding="utf-8-sig", newline="") as file:
-                first_line = file.readline()
+                delimiter = _delimiter(file.readline())
                 file.seek(0)
-                reader = csv.reader(file, delimiter=_delimiter(first_line), strict=True)
+                reader = csv.reader(file, delimiter=delimiter, strict=True)
                 header = next(reader, list[str]())
                 positions = self._positions(name, path, header)
                 for record in reader:
                     if not any(record):
                         blank += 1
                     elif len(record) != len(header):
-                        reason = "wrong_field_count"
-                        ragged.append(QuarantinedRow(path.name, reader.line_num, reason, _masked(record)))
+                        problem = "wrong_field_count"
+                        ragged.append(QuarantinedRow(path.name, reader.line_num, problem, _masked(record)))
                     else:
                         line_numbers.append(reader.line_num)
                         for column_values, position in zip(values, positions, strict=True):
@@ -279,12 +283,11 @@ class CompanyTables:
                 do="write it again as UTF-8 CSV with a header line",
             ) from error
         sink.count_read(TABLES[name], rows_read=len(ragged) + blank, rows_skipped=blank)
-        if ragged:
-            sink.quarantine(TABLES[name], ragged)
-        return pa.table(
+        raw = pa.table(
             [pa.array(line_numbers, pa.int64()), *(pa.array(column, pa.string()) for column in values)],
             names=["line_number", *(column.name for column in columns)],
         )
+        return raw, ragged
 
     def _read_parquet(self, name: CompanyTable, path: Path) -> pa.Table:
         """Read a Parquet file as text, so that both formats meet one contract."""
@@ -354,12 +357,11 @@ def _typed(raw: pa.Table, columns: Sequence[Column], zoneless_is_utc: bool) -> t
             f"with given as (select line_number, {given} from raw) "
             f"select *, case {reasons} end as reason from given"
         )
-        zones = pa.array(sorted(available_timezones()), pa.string())
-        connection.register("time_zones", pa.table({"name": zones}))
         if any(column.name == "billing_timezone" for column in columns):
+            # DuckDB brings the zones with it; Python's depend on a package of the operating system.
             connection.execute(
                 "update checked set reason = 'invalid:billing_timezone' where reason is null and "
-                "billing_timezone not in (select name from time_zones)"
+                "billing_timezone not in (select name from pg_timezone_names())"
             )
         good = connection.execute(f"select {typed} from checked where reason is null order by line_number")
         good_table = good.to_arrow_table()
@@ -396,7 +398,9 @@ def _problems(column: Column, zoneless_is_utc: bool) -> Iterator[tuple[str, str]
 
 
 def _connect() -> duckdb.DuckDBPyConnection:
-    return duckdb.connect(config={"TimeZone": "UTC", "threads": 2})
+    connection = duckdb.connect()
+    connection.execute("set TimeZone = 'UTC'")
+    return connection
 
 
 def _quarantined(bad: pa.Table, path: Path) -> Iterator[QuarantinedRow]:
