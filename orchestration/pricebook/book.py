@@ -1,8 +1,8 @@
 """Price rows: their shape, their CSV, and the rule that picks the one that applies.
 
-Belongs here: `PriceRow`, reading and writing it, `PriceBook.price_for`, which is the reference semantics that the
-SQL of the warehouse is tested against. Does not belong here: where rows come from (`refresh`) and whether they make
-sense (`validate`).
+Belongs here: `PriceRow`, reading and writing it, `PriceBook.price_for`, which is the reference semantics that
+the SQL of the warehouse is tested against. Does not belong here: where rows come from (`refresh`) and whether
+they make sense (`validate`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class BookError(ValueError):
     """A row of the price book cannot be read; the message names file, line, column and what was expected."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class PriceKey:
     """What a price is the price of.
 
@@ -42,7 +42,7 @@ class PriceKey:
         model: Canonical model id, lower case.
         usage_class: One of `vocabulary.USAGE_CLASSES`.
         service_tier: One of `vocabulary.SERVICE_TIERS`.
-        context_from_tokens: The price holds when the request's total input is strictly greater; 0 holds always.
+        context_from_tokens: Holds when the request's total input is strictly greater; 0 holds always.
         region: Empty for any region.
         utc_time_from: Start of a daily window, `HH:MM` in UTC; empty for all day.
         utc_time_to: End of the window, exclusive; earlier than the start when the window spans midnight.
@@ -105,7 +105,9 @@ class PriceRow:
             return self.price_usd_per_mtok * Decimal("0.000001")
         if self.price_usd_per_kcount is not None and self.price_usd_per_mtok is None:
             return self.price_usd_per_kcount * Decimal("0.001")
-        raise BookError(f"price {self.price_id}: needs exactly one of price_usd_per_mtok, price_usd_per_kcount")
+        raise BookError(
+            f"price {self.price_id}: needs exactly one of price_usd_per_mtok, price_usd_per_kcount"
+        )
 
     def is_believed_at(self, known_at: datetime | None) -> bool:
         """Whether the book said this at `known_at`; None asks what it says now."""
@@ -154,14 +156,15 @@ class PriceBook:
         for row in self.rows:
             self._by_class[row.key.provider, row.key.model, row.key.usage_class].append(row)
         self._models = {(row.key.provider, row.key.model) for row in self.rows}
-        self._aliases = {(row.provider, row.alias): row.model for row in aliases}
+        self.aliases: tuple[AliasRow, ...] = tuple(aliases)
+        self._model_of = {(row.provider, row.alias): row.model for row in self.aliases}
 
     def resolve(self, provider: str, name: str) -> str | None:
-        """Return the canonical model that `name` names at `provider`, or None: nothing is matched by likeness."""
+        """Return the model that `name` names at `provider`, or None: nothing is matched by likeness."""
         normal = normalise_model_name(name)
         if (provider, normal) in self._models:
             return normal
-        return self._aliases.get((provider, normal))
+        return self._model_of.get((provider, normal))
 
     def price_for(
         self,
@@ -177,9 +180,9 @@ class PriceBook:
     ) -> PriceRow | None:
         """Return the row that prices one unit of `usage_class`, or None when the book does not know.
 
-        A class that is not listed is charged as the next in its chain (`vocabulary.FALLBACK_CLASSES`). Within a
-        class: the served tier before the standard one, the region before any region, the greater precedence, the
-        daily window before all day, the highest context that the request exceeds.
+        A class that is not listed is charged as the next in its chain (`vocabulary.FALLBACK_CLASSES`). Within
+        a class: the served tier before the standard one, the region before any region, the greater
+        precedence, the daily window before all day, the highest context that the request exceeds.
 
         Args:
             provider: The provider's name in the book.
@@ -215,15 +218,17 @@ class PriceBook:
         return None
 
 
-_ARN: Final = re.compile(r"^arn:aws[a-z-]*:bedrock:[a-z0-9-]*:\d*:(?:foundation-model|inference-profile)/(.+)$")
+_ARN: Final = re.compile(
+    r"^arn:aws[a-z-]*:bedrock:[a-z0-9-]*:\d*:(?:foundation-model|inference-profile)/(.+)$"
+)
 _FINE_TUNE: Final = re.compile(r"^(ft:[^:]+):.*$")
 
 
 def normalise_model_name(name: str) -> str:
-    """Return `name` without what is not part of the model's name, by the documented structure of the name alone.
+    """Return the model's own name out of `name`, by the documented structure of the name alone.
 
-    Lower case and trimmed. An ARN of a Bedrock foundation model or system inference profile becomes the id behind the
-    slash; an application inference profile has an opaque id and stays what it is. OpenAI's
+    Lower case and trimmed. An ARN of a Bedrock foundation model or system inference profile becomes the id
+    behind the slash; an application inference profile has an opaque id and stays what it is. OpenAI's
     `ft:<base>:<organisation>:<suffix>:<id>` becomes `ft:<base>`.
     """
     name = name.strip().lower()
@@ -266,13 +271,23 @@ def read_aliases(path: Path) -> list[AliasRow]:
 
 def write_prices(path: Path, rows: Iterable[PriceRow]) -> None:
     """Write rows in the book's order, atomically."""
-    _write(path, COLUMNS, (_price_record(row) for row in sorted(rows, key=row_order)))
+    write_csv(path, COLUMNS, (_price_record(row) for row in sorted(rows, key=row_order)))
 
 
 def write_aliases(path: Path, rows: Iterable[AliasRow]) -> None:
     """Write aliases in order, atomically."""
     ordered = sorted(rows, key=lambda row: (row.provider, row.model, row.alias))
-    _write(path, ALIAS_COLUMNS, ([getattr(row, column) for column in ALIAS_COLUMNS] for row in ordered))
+    write_csv(path, ALIAS_COLUMNS, ([getattr(row, column) for column in ALIAS_COLUMNS] for row in ordered))
+
+
+def write_csv(path: Path, columns: Sequence[str], records: Iterable[Sequence[str]]) -> None:
+    """Write a table with a header, whole or not at all."""
+    partial = path.with_suffix(".csv.partial")
+    with partial.open("w", encoding="utf-8", newline="") as handle:
+        writer = csv.writer(handle, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(records)
+    partial.replace(path)
 
 
 def row_order(row: PriceRow) -> tuple[object, ...]:
@@ -316,15 +331,6 @@ def _records(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str
             raise BookError(f"{path}: column {', '.join(missing)} is missing; expected {', '.join(columns)}")
         for record in reader:
             yield reader.line_num, {name: value or "" for name, value in record.items() if name}
-
-
-def _write(path: Path, columns: Sequence[str], records: Iterable[Sequence[str]]) -> None:
-    partial = path.with_suffix(".csv.partial")
-    with partial.open("w", encoding="utf-8", newline="") as handle:
-        writer = csv.writer(handle, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(records)
-    partial.replace(path)
 
 
 def _price_record(row: PriceRow) -> list[str]:

@@ -10,38 +10,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Final
 
 from orchestration.pricebook import fallback, genai_source, litellm_source, names, refresh
 from orchestration.pricebook.book import (
     ALIASES_FILE,
+    EVER,
     MULTIPLIERS_FILE,
     OVERRIDES_GLOB,
     PRICES_FILE,
+    TERMS_FILE,
     AliasRow,
     PriceRow,
     format_decimal,
+    format_moment,
     read_aliases,
     read_prices,
     write_aliases,
+    write_csv,
     write_prices,
 )
 from orchestration.pricebook.fallback import Disagreement, Multiplier
 from orchestration.pricebook.refresh import Change
+from orchestration.pricebook.terms import MULTIPLIER_COLUMNS, check_multipliers, check_terms
 from orchestration.pricebook.validate import Problem, Suspicion, check_aliases, check_prices, suspicions
-
-MULTIPLIER_COLUMNS: Final = (
-    "provider",
-    "dimension",
-    "value",
-    "model",
-    "multiplier",
-    "valid_from",
-    "valid_to",
-    "source",
-    "source_url",
-    "note",
-)
 
 
 @dataclass
@@ -68,9 +59,9 @@ class Edition:
 def publish(
     seeds: Path, now: datetime, litellm_map: Path | None = None, litellm_version: str | None = None
 ) -> Edition:
-    """Refresh the files under `seeds` from the installed genai-prices, and from LiteLLM's map when it is given.
+    """Refresh the files under `seeds` from the installed genai-prices.
 
-    Without the map the rows that came from it stay as they are.
+    With a map, from LiteLLM too; without it the rows that came from it stay as they are.
 
     Raises:
         BookError: When the present book cannot be read.
@@ -120,7 +111,12 @@ def check(seeds: Path, extra_overrides: Sequence[Path] = ()) -> list[Problem]:
     generated = read_prices(seeds / PRICES_FILE)
     overrides = [*read_overrides(seeds), *(row for path in extra_overrides for row in read_prices(path))]
     rows = [*generated, *overrides]
-    return check_prices(rows) + check_aliases(read_aliases(seeds / ALIASES_FILE), rows)
+    problems = check_prices(rows) + check_aliases(read_aliases(seeds / ALIASES_FILE), rows)
+    if (seeds / MULTIPLIERS_FILE).exists():
+        problems += check_multipliers(seeds / MULTIPLIERS_FILE)
+    if (seeds / TERMS_FILE).exists():
+        problems += check_terms(seeds / TERMS_FILE)
+    return problems
 
 
 def read_overrides(seeds: Path) -> list[PriceRow]:
@@ -131,31 +127,35 @@ def read_overrides(seeds: Path) -> list[PriceRow]:
 def _usable(aliases: list[AliasRow], models: set[tuple[str, str]]) -> list[AliasRow]:
     """Leave out a name that is a model by itself, and a name of a model without a price."""
     return [
-        row for row in aliases if (row.provider, row.alias) not in models and (row.provider, row.model) in models
+        row
+        for row in aliases
+        if (row.provider, row.alias) not in models and (row.provider, row.model) in models
     ]
 
 
 def _write_multipliers(path: Path, multipliers: list[Multiplier]) -> None:
-    held: list[dict[str, str]] = []
+    """Renew the rows that come from the map; what a human added stays."""
+    held: list[list[str]] = []
     if path.exists():
         with path.open(encoding="utf-8", newline="") as handle:
-            held = [row for row in csv.DictReader(handle) if row["source"] != litellm_source.SOURCE]
+            held = [
+                [row[column] for column in MULTIPLIER_COLUMNS]
+                for row in csv.DictReader(handle)
+                if row["source"] != litellm_source.SOURCE
+            ]
     generated = {
-        (m.provider, m.dimension, m.value, m.model): {
-            "provider": m.provider,
-            "dimension": m.dimension,
-            "value": m.value,
-            "model": m.model,
-            "multiplier": format_decimal(m.multiplier),
-            "valid_from": "1970-01-01T00:00:00Z",
-            "valid_to": "",
-            "source": litellm_source.SOURCE,
-            "source_url": m.source_url,
-            "note": "undated",
-        }
-        for m in sorted(multipliers, key=lambda m: (m.provider, m.dimension, m.value, m.model, m.source_url))
+        (m.provider, m.dimension, m.value, m.model): [
+            m.provider,
+            m.dimension,
+            m.value,
+            m.model,
+            format_decimal(m.multiplier),
+            format_moment(EVER),
+            "",
+            litellm_source.SOURCE,
+            m.source_url,
+            "undated",
+        ]
+        for m in multipliers
     }
-    with path.open("w", encoding="utf-8", newline="") as handle:
-        writer = csv.DictWriter(handle, MULTIPLIER_COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows([*held, *generated.values()])
+    write_csv(path, MULTIPLIER_COLUMNS, [*held, *(generated[key] for key in sorted(generated))])

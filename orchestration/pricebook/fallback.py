@@ -1,8 +1,9 @@
-"""Which of LiteLLM's undated prices the book takes: those that genai-prices is silent about, and only where the two
-agree on what they both state.
+"""Which of LiteLLM's undated prices the book takes.
 
-Belongs here: that choice, the disagreements it meets, the names and the multipliers that the map adds. Does not
-belong here: reading the map.
+Those that genai-prices is silent about, and only where the two agree on what they both state.
+
+Belongs here: that choice, the disagreements it meets, the names and the multipliers that the map adds. Does
+not belong here: reading the map.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from orchestration.pricebook.vocabulary import FALLBACK_CLASSES, STANDARD_TIER, 
 
 #: What two sources must agree on before one completes the other.
 _COMPARED: Final = ("input", "output")
-#: Unit conversions through other currencies leave the map a few parts in a million off; that is not a disagreement.
+#: Unit conversions through other currencies leave the map a few parts in a million off; that is not a
+#: disagreement.
 _TOLERANCE: Final = Decimal("0.001")
 
 
@@ -63,10 +65,10 @@ class Fallback:
 def choose(price_map: PriceMap, dated: Listing, now: datetime) -> Fallback:
     """Return what `price_map` adds to `dated`.
 
-    A name that genai-prices does not know becomes a model of its own. A name that it knows by a pattern alone is the
-    same model when the prices agree, else a model of its own: a snapshot may have its own price. A known model
-    gets the classes and tiers that genai-prices lacks, from the day on which its present standard price began,
-    provided that both sources state the same price for input and output.
+    A name that genai-prices does not know becomes a model of its own. A name that it knows by a pattern alone
+    is the same model when the prices agree, else a model of its own: a snapshot may have its own price. A
+    known model gets the classes and tiers that genai-prices lacks, from the day on which its present standard
+    price began, provided that both sources state the same price for input and output.
     """
     fallback = Fallback(Listing(litellm_source.SOURCE, price_map.version))
     present = _present(dated, now)
@@ -82,9 +84,7 @@ def choose(price_map: PriceMap, dated: Listing, now: datetime) -> Fallback:
             model = entry.name  # noqa: PLW2901
             disagreements = []  # noqa: PLW2901
         if model != entry.name and not entry.region:
-            fallback.aliases.append(
-                AliasRow(entry.provider, entry.name, model, litellm_source.SOURCE, "")
-            )
+            fallback.aliases.append(AliasRow(entry.provider, entry.name, model, litellm_source.SOURCE, ""))
         fallback.multipliers += [
             Multiplier(entry.provider, dimension, value, model, factor, entry.url)
             for (dimension, value), factor in entry.multipliers.items()
@@ -97,7 +97,7 @@ def choose(price_map: PriceMap, dated: Listing, now: datetime) -> Fallback:
         for (usage_class, tier, context), price in entry.prices.items():
             if unit_of(usage_class) == "token" and not MIN_USD_PER_MTOK <= price <= MAX_USD_PER_MTOK:
                 fallback.listing.remarks.append(
-                    f"{entry.key}: {usage_class} at {price} USD per million tokens is no token price; left out"
+                    f"{entry.key}: {usage_class} at ${price} per million is no price of a token; left out"
                 )
                 continue
             if is_known and not entry.region:
@@ -107,7 +107,9 @@ def choose(price_map: PriceMap, dated: Listing, now: datetime) -> Fallback:
                 )
                 if not lacks_tier and not lacks_class:
                     continue
-                if lacks_class and _says_nothing_new(price, usage_class, context, present[entry.provider, model]):
+                if lacks_class and _says_nothing_new(
+                    price, usage_class, context, present[entry.provider, model]
+                ):
                     continue
             key = PriceKey(entry.provider, model, usage_class, tier, _threshold(entry, context), entry.region)
             is_own_name = entry.name == model
@@ -116,7 +118,7 @@ def choose(price_map: PriceMap, dated: Listing, now: datetime) -> Fallback:
                 chosen[key] = (Span(start, None, price, note="undated"), is_own_name)
             elif held[0].price != price and is_own_name == held[1]:
                 fallback.listing.remarks.append(
-                    f"{entry.provider}/{model}: {usage_class} {tier} is {held[0].price} and {price} in the same map"
+                    f"{entry.provider}/{model}: {usage_class} {tier} is both {held[0].price} and {price}"
                 )
         fallback.listing.urls.setdefault(entry.provider, "https://github.com/BerriAI/litellm")
     fallback.listing.spans = {key: (span,) for key, (span, _) in chosen.items()}
@@ -126,7 +128,7 @@ def choose(price_map: PriceMap, dated: Listing, now: datetime) -> Fallback:
 def _model_of(
     entry: Entry, known: set[tuple[str, str]], present: dict[tuple[str, str], dict[Cell, Decimal]]
 ) -> tuple[str, bool, list[Disagreement]]:
-    """Return the model that the entry prices, whether that is a guess, and where the two sources disagree on it."""
+    """Return the model that the entry prices, whether that is a guess, and where the sources disagree."""
     if (entry.provider, entry.name) in known:
         return entry.name, False, [] if entry.region else _compare(entry, entry.name, present)
     resolution = names.resolve(entry.provider, entry.name)
@@ -137,7 +139,7 @@ def _model_of(
 
 
 def _apart(resolved: list[tuple[Entry, str, bool, list[Disagreement]]]) -> set[str]:
-    """Return the keys of the guesses that cannot be the model they were taken for: the map prices them differently.
+    """Return the keys of the guesses that the map itself prices differently from what they were taken for.
 
     A snapshot may differ from its family in one class alone, for example in audio.
     """
@@ -160,7 +162,9 @@ def _apart(resolved: list[tuple[Entry, str, bool, list[Disagreement]]]) -> set[s
 
 def _conflicts(entry: Entry, other: Entry) -> bool:
     shared = entry.prices.keys() & other.prices.keys()
-    return any(abs(entry.prices[cell] - other.prices[cell]) > other.prices[cell] * _TOLERANCE for cell in shared)
+    return any(
+        abs(entry.prices[cell] - other.prices[cell]) > other.prices[cell] * _TOLERANCE for cell in shared
+    )
 
 
 def _says_nothing_new(price: Decimal, usage_class: str, context: int, present: dict[Cell, Decimal]) -> bool:
@@ -190,7 +194,9 @@ def _present(dated: Listing, now: datetime) -> dict[tuple[str, str], dict[Cell, 
     for key, spans in dated.spans.items():
         span = price_at(spans, now)
         if span is not None and not key.utc_time_from:
-            present[key.provider, key.model][key.usage_class, key.service_tier, key.context_from_tokens] = span.price
+            present[key.provider, key.model][key.usage_class, key.service_tier, key.context_from_tokens] = (
+                span.price
+            )
     return present
 
 
@@ -203,5 +209,5 @@ def _start_of_standard(dated: Listing, provider: str, model: str, now: datetime)
 
 
 def _threshold(entry: Entry, context: int) -> int:
-    """xAI's long-context price begins at the threshold itself, everybody else's above it."""
+    """Return the threshold to exceed: at xAI the long-context price begins at the threshold itself."""
     return context - 1 if context and entry.provider == "x_ai" else context

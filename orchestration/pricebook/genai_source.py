@@ -1,7 +1,7 @@
 """What the `genai-prices` package (MIT) says, as spans per key.
 
-Belongs here: the package's structure (conditions, tiers, variants, fallback providers, match clauses) and its names.
-Does not belong here: what becomes of it in the book.
+Belongs here: the package's structure (conditions, tiers, variants, fallback providers, match clauses) and its
+names. Does not belong here: what becomes of it in the book.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from importlib.metadata import version
 from typing import Final
 
 from genai_prices import types
-from genai_prices.data import providers as ALL_PROVIDERS
+from genai_prices.data import providers
 
 from orchestration.pricebook.book import EVER, PriceKey
 from orchestration.pricebook.timeline import Listing, Span, join_adjacent
@@ -23,8 +23,8 @@ from orchestration.pricebook.vocabulary import KCOUNT_DECIMALS, MTOK_DECIMALS, S
 
 SOURCE: Final = "genai-prices"
 
-#: The package's provider → the book's. Google's one list serves the Gemini API and Vertex AI, Azure's serves both of
-#: OpenTelemetry's Azure names. Every other id stands for itself.
+#: The package's provider → the book's. Google's one list serves the Gemini API and Vertex AI, Azure's serves
+#: both of OpenTelemetry's Azure names. Every other id stands for itself.
 PROVIDERS: Final[dict[str, tuple[str, ...]]] = {
     "aws": ("aws.bedrock",),
     "azure": ("azure.ai.openai", "azure.ai.inference"),
@@ -34,7 +34,8 @@ PROVIDERS: Final[dict[str, tuple[str, ...]]] = {
     "x-ai": ("x_ai",),
 }
 
-#: Price key → usage class and the factor that turns its price into USD per million tokens or per thousand things.
+#: Price key → usage class and the factor that turns its price into USD per million tokens or per thousand
+#: things.
 PRICE_KEYS: Final[dict[str, tuple[str, Decimal]]] = {
     "input_mtok": ("input", Decimal(1)),
     "output_mtok": ("output", Decimal(1)),
@@ -87,7 +88,7 @@ Prices = Mapping[str, Decimal | types.TieredPrices]
 def read() -> Listing:
     """Return all prices of the installed package."""
     listing = Listing(SOURCE, version("genai-prices"))
-    for provider in ALL_PROVIDERS:
+    for provider in providers:
         for name in book_providers(provider):
             listing.urls[name] = (provider.pricing_urls or [""])[0]
         for model in provider.models:
@@ -110,20 +111,20 @@ def book_providers(provider: types.Provider, model_id: str | None = None) -> tup
 
 
 def borrowed_models(provider: types.Provider) -> Iterator[tuple[types.Provider, types.ModelInfo]]:
-    """Yield the models that `provider` serves at another provider's price because it lists none of its own."""
+    """Yield the models that `provider` serves and does not list, with the provider whose price it charges."""
     for other_id in provider.fallback_model_providers or ():
-        for other in ALL_PROVIDERS:
+        for other in providers:
             if other.id == other_id:
                 for model in other.models:
-                    if provider.find_model(model.id, all_providers=ALL_PROVIDERS) is model:
+                    if provider.find_model(model.id, all_providers=providers) is model:
                         yield other, model
 
 
 def default_write_classes(provider: str, model: str) -> tuple[str, ...]:
-    """Return the classes of a cache write whose retention the price list does not state: the provider's default.
+    """Return the classes of a cache write without a stated retention: the provider's default.
 
-    OpenAI keeps a cache for thirty minutes; on Bedrock a log does not say whose default it was, so that the price of
-    the vendors with thirty minutes stands under both.
+    OpenAI keeps a cache for thirty minutes; on Bedrock a log does not say whose default it was, so that the
+    price of the vendors with thirty minutes stands under both.
     """
     if provider == "openai" or (provider.startswith("azure.ai") and model.startswith("gpt")):
         return ("cache_write_30m",)
@@ -132,18 +133,29 @@ def default_write_classes(provider: str, model: str) -> tuple[str, ...]:
     return ("cache_write_5m",)
 
 
+def is_free_of_charge(provider: str, model_id: str) -> bool:
+    """Whether an entry without any price means free of charge, as its name or the provider's list says."""
+    return (
+        model_id.endswith(":free")
+        or (provider, model_id) == ("openai", "moderation")
+        or model_id.startswith("gemma")
+    )
+
+
 def _add_model(
     listing: Listing, provider: str, model: types.ModelInfo, *, with_variants: bool, note: str = ""
 ) -> None:
-    standard = _spans(model, None, is_free=_is_free(provider, model.id))
-    variants = {}
+    standard = _spans(model, None, is_free=is_free_of_charge(provider, model.id))
+    variants: dict[str, dict[Cell, list[Span]]] = {}
     if with_variants:
         for when in {tuple(variant.when.items()) for variant in model.price_variants or ()}:
             tier = TIERS.get(when[0]) if len(when) == 1 else None
             if tier is not None:
                 variants[tier] = _extended_back(_spans(model, dict(when)), standard)
             elif when != (("service_tier", "default"),):
-                listing.remarks.append(f"{provider}/{model.id}: a price for {dict(when)} has no place in the book")
+                listing.remarks.append(
+                    f"{provider}/{model.id}: a price for {dict(when)} has no place in the book"
+                )
     for tier, by_cell in ((STANDARD_TIER, standard), *sorted(variants.items())):
         for (price_key, context, window), spans in by_cell.items():
             usage_class, factor = PRICE_KEYS[price_key]
@@ -213,16 +225,15 @@ def _prices(model: types.ModelInfo, at: datetime, when: Mapping[str, str] | None
 def _stated(prices: types.ModelPrice) -> dict[str, Decimal | types.TieredPrices]:
     stated = {key: price for key, price in vars(prices).items() if price is not None}
     for key, same in SAME_AS_OTHER_KEY.items():
-        if key in stated:
-            if stated.pop(key) != stated.get(same):
-                raise ValueError(f"genai-prices: {key} and {same} differ in {prices!r}")
+        if key in stated and stated.pop(key) != stated.get(same):
+            raise ValueError(f"genai-prices: {key} and {same} differ in {prices!r}")
     return stated
 
 
 def _by_window(
     parts: list[tuple[time, time, Decimal | types.TieredPrices | None]],
 ) -> Iterator[tuple[tuple[str, str], Decimal | types.TieredPrices]]:
-    """Give the price that holds longest the whole day and each other part of the day a window of its own."""
+    """Give the usual price the whole day, and every other part of the day a window of its own."""
     hours: dict[str, timedelta] = defaultdict(timedelta)
     by_text = {repr(price): price for _, _, price in parts}
     for begin, end, price in parts:
@@ -233,7 +244,9 @@ def _by_window(
     others = [(begin, end, price) for begin, end, price in parts if repr(price) != usual]
     for begin, end, price in _join_around_midnight(others):
         if price is None:
-            raise ValueError("genai-prices: a price that holds only part of the day needs a price for the rest")
+            raise ValueError(
+                "genai-prices: a price that holds only part of the day needs a price for the rest"
+            )
         yield (f"{begin:%H:%M}", f"{end:%H:%M}"), price
 
 
@@ -262,15 +275,15 @@ def _by_context(price: Decimal | types.TieredPrices) -> Iterator[tuple[int, Deci
 
 
 def _extended_back(tier: dict[Cell, list[Span]], standard: dict[Cell, list[Span]]) -> dict[Cell, list[Span]]:
-    """Let a tier price that starts on the day somebody verified it hold as far back as the standard price beside it.
+    """Let a tier price hold as far back as the standard price beside it.
 
-    The package dates a variant from its verification ("tier history before this verification is not modelled"), which
-    would bill every earlier batch request at twice its price. The tier did not begin that day; the standard price
-    that it is a fraction of is what dates it.
+    The package dates a variant from its verification ("tier history before this verification is not
+    modelled"), which would bill every earlier batch request at twice its price. The tier did not begin that
+    day; the standard price that it is a fraction of is what dates it.
     """
     extended = {cell: list(spans) for cell, spans in tier.items()}
     first = min((spans[0].start for spans in tier.values()), default=EVER)
-    inputs = standard.get(("input_mtok", 0, ("", ""))) or next(iter(standard.values()), [])
+    inputs = standard.get(("input_mtok", 0, ("", ""))) or next(iter(standard.values()), list[Span]())
     accompanied = next((span for span in inputs if span.covers(first)), None)
     if first == EVER or accompanied is None or accompanied.start == first:
         return extended
@@ -282,7 +295,7 @@ def _extended_back(tier: dict[Cell, list[Span]], standard: dict[Cell, list[Span]
 
 
 def _scaled(span: Span, usage_class: str, factor: Decimal, note: str) -> Span:
-    """Bring the price to the unit of the class, and to the twelve digits per unit that the warehouse keeps."""
+    """Bring the price to the unit of its class, and to the twelve digits that the warehouse keeps."""
     exact = span.price * factor
     places = MTOK_DECIMALS if unit_of(usage_class) == "token" else KCOUNT_DECIMALS
     price = exact.quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN)
@@ -295,11 +308,6 @@ def _constraints(model: types.ModelInfo) -> Iterator[types.StartDateConstraint |
     for condition in (*conditions, *(model.price_variants or ())):
         if condition.constraint is not None:
             yield condition.constraint
-
-
-def _is_free(provider: str, model_id: str) -> bool:
-    """Whether an entry without any price means free of charge, as its name or the provider's list says."""
-    return model_id.endswith(":free") or (provider, model_id) == ("openai", "moderation") or model_id.startswith("gemma")
 
 
 def _midnight(day: date) -> datetime:

@@ -1,7 +1,7 @@
 """What LiteLLM's price map (MIT) says: one undated price per key, for coverage where genai-prices is silent.
 
-Belongs here: the map's key grammar and its provider names. Does not belong here: which of its prices the book takes
-(`fallback`). The map is a file that the caller names; LiteLLM itself is never imported.
+Belongs here: the map's key grammar and its provider names. Does not belong here: which of its prices the book
+takes (`fallback`). The map is a file that the caller names; LiteLLM itself is never imported.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ PROVIDERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
 
 #: Azure and Bedrock keys name the region in front of the model.
 _REGION: Final = re.compile(r"^(eu|us|global|global-standard|[a-z]{2}(?:-gov)?-[a-z]+-\d)/(.+)$")
-#: Keys that are not names of a model: provisioned throughput, image sizes, size classes, another platform's names.
+#: Keys that are not names of a model: provisioned throughput, image sizes, size classes, another platform's
+#: names.
 _NOT_A_MODEL: Final = re.compile(
     r"commitment|/\*$|^(?:hd|standard|low|medium|high|auto|max-x|\d+-x|\d+x)[/-]|\d-x-\d"
     r"|^together-ai-|^claude_platform/|^fireworks-ai-|^guardrails$|^deepseek/search$|^search$"
@@ -127,8 +128,8 @@ class Entry:
         name: The model's name without the map's prefix, lower case.
         region: Region in the key; empty for any.
         key: The map's own key.
-        prices: USD per million tokens or per thousand things, per cell; never 0, which the map writes for "unknown"
-            as often as for "free".
+        prices: USD per million tokens or per thousand things, per cell; never 0, which the map writes for
+            "unknown" as often as for "free".
         multipliers: (dimension, value) → factor on all token prices.
         url: The page that the entry names as its source.
     """
@@ -209,7 +210,12 @@ def _prices(provider: str, name: str, value: dict[str, Any]) -> dict[Cell, Decim
     prices: dict[Cell, Decimal] = {}
     for key, amount in value.items():
         matched = _PRICE_KEY.match(key)
-        if matched is None or not isinstance(amount, Decimal) or amount <= 0 or matched["base"] not in _CLASSES:
+        if (
+            matched is None
+            or not isinstance(amount, Decimal)
+            or amount <= 0
+            or matched["base"] not in _CLASSES
+        ):
             continue
         usage_class, factor = _CLASSES[matched["base"]]
         if usage_class == "rerank_search" and value.get("mode") != "rerank":
@@ -221,7 +227,9 @@ def _prices(provider: str, name: str, value: dict[str, Any]) -> dict[Cell, Decim
             prices.setdefault((one_class, tier, context), _rounded(one_class, amount * factor))
     search = value.get("search_context_cost_per_query")
     if isinstance(search, dict):
-        by_size = {amount for amount in cast(dict[str, object], search).values() if isinstance(amount, Decimal)}
+        by_size = {
+            amount for amount in cast(dict[str, object], search).values() if isinstance(amount, Decimal)
+        }
         if len(by_size) == 1 and (amount := by_size.pop()) > 0:
             prices["web_search", STANDARD_TIER, 0] = _rounded("web_search", amount * _KCOUNT)
     return prices

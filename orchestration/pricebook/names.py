@@ -1,8 +1,8 @@
 """Every exact name under which a model is logged or billed, and the model that it names.
 
-Belongs here: turning genai-prices' match clauses, which are a program, into a list of strings that a join can use.
-Does not belong here: resolving a name at query time; that is a look-up in the list and nothing else, because
-`gpt-4.1` is not `gpt-4`.
+Belongs here: turning genai-prices' match clauses, which are a program, into a list of strings that a join can
+use. Does not belong here: resolving a name at query time; that is a look-up in the list and nothing else,
+because `gpt-4.1` is not `gpt-4`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from genai_prices import types
-from genai_prices.data import providers as ALL_PROVIDERS
+from genai_prices.data import providers
 
 from orchestration.pricebook import genai_source
 from orchestration.pricebook.book import AliasRow
@@ -26,7 +26,7 @@ PREFIXES: Final[dict[str, tuple[str, ...]]] = {
     "azure.ai.openai": ("azure/",),
     "azure.ai.inference": ("azure_ai/",),
     "gcp.gemini": ("gemini/", "models/"),
-    "gcp.vertex_ai": ("vertex_ai/", "publishers/google/models/", "publishers/anthropic/models/"),
+    "gcp.vertex_ai": ("vertex_ai/",),
     "mistral_ai": ("mistral/",),
     "cohere": ("cohere/",),
     "deepseek": ("deepseek/",),
@@ -41,10 +41,18 @@ PREFIXES: Final[dict[str, tuple[str, ...]]] = {
     "openrouter": ("openrouter/",),
 }
 
-#: What may follow the name that a clause spells out without naming another model: a release of the same weights'
-#: packaging. A date is not in it: a dated snapshot can have a price of its own.
+#: Vertex AI names the publisher as well, by the beginning of the model's name.
+PUBLISHERS: Final[dict[str, str]] = {
+    "gemini": "publishers/google/models/",
+    "text-embedding": "publishers/google/models/",
+    "claude": "publishers/anthropic/models/",
+}
+
+#: What may follow the name that a clause spells out without naming another model: a release of the same
+#: weights' packaging. A date is not in it: a dated snapshot can have a price of its own.
 _RELEASE: Final = re.compile(r"^(?:-v\d+(?::\d+)?|:\d+|-latest|@latest|@default)$")
-_BEDROCK_RELEASES: Final = ("-v1:0", "-v1", ":0")
+_BEDROCK_RELEASES: Final = ("-v1:0", "-v1")
+_HAS_RELEASE: Final = re.compile(r"(?:-v\d+(?::\d+)?|:\d+)$")
 #: A clause that ends so spells out the beginning of a family, not a name.
 _UNFINISHED: Final = ("-", "@", ":", ".", "/")
 
@@ -57,8 +65,8 @@ class Resolution:
 
     Attributes:
         model: Canonical model id, lower case.
-        certainty: "named" when the package spells the name out, up to its release; "matched" when only a prefix, a
-            substring or a pattern of it fits, which is a guess until prices confirm it.
+        certainty: "named" when the package spells the name out, up to its release; "matched" when only a
+            prefix, a substring or a pattern of it fits, which is a guess until prices confirm it.
     """
 
     model: str
@@ -67,10 +75,10 @@ class Resolution:
 
 def resolve(book_provider: str, name: str) -> Resolution | None:
     """Return what genai-prices takes `name` for at the book's provider, or None when it does not know it."""
-    for provider in ALL_PROVIDERS:
+    for provider in providers:
         if book_provider not in genai_source.book_providers(provider):
             continue
-        model = provider.find_model(name, all_providers=ALL_PROVIDERS)
+        model = provider.find_model(name, all_providers=providers)
         if model is None or book_provider not in genai_source.book_providers(provider, model.id):
             return None
         literals = {text.lower() for text in _literals(model.match)} | {model.id.lower()}
@@ -84,7 +92,7 @@ def resolve(book_provider: str, name: str) -> Resolution | None:
 def spelled_out() -> list[AliasRow]:
     """Return the names that genai-prices spells out, wherever the package itself resolves them."""
     rows: dict[tuple[str, str], AliasRow] = {}
-    for provider in ALL_PROVIDERS:
+    for provider in providers:
         models = [*provider.models, *(model for _, model in genai_source.borrowed_models(provider))]
         names = {name for model in models for name in _names(provider, model)}
         for book_provider in genai_source.book_providers(provider):
@@ -99,7 +107,7 @@ def spelled_out() -> list[AliasRow]:
 
 
 def prefixed(models: Iterable[tuple[str, str]], aliases: Iterable[AliasRow]) -> Iterator[AliasRow]:
-    """Yield the same names with their provider in front, for every known name that is not known with it already."""
+    """Yield the known names with their provider in front, unless they are known so already."""
     known: dict[tuple[str, str], AliasRow] = {}
     for provider, model in models:
         known[provider, model] = AliasRow(provider, model, model, "", "")
@@ -108,6 +116,8 @@ def prefixed(models: Iterable[tuple[str, str]], aliases: Iterable[AliasRow]) -> 
             known.setdefault((row.provider, row.alias), row)
     for (provider, name), row in known.items():
         prefixes = PREFIXES.get(provider, ())
+        if provider == "gcp.vertex_ai":
+            prefixes += tuple(path for start, path in PUBLISHERS.items() if name.startswith(start))
         for prefix in prefixes:
             longer = prefix + name
             if not name.startswith(prefixes) and (provider, longer) not in known:
@@ -115,7 +125,7 @@ def prefixed(models: Iterable[tuple[str, str]], aliases: Iterable[AliasRow]) -> 
 
 
 def merge(existing: Iterable[AliasRow], generated: Iterable[AliasRow]) -> list[AliasRow]:
-    """Return the aliases after a refresh: a human's row stays, a generated one is renewed, a retired name stays."""
+    """Return the aliases after a refresh: a human's row and a retired name stay, the others are renewed."""
     merged: dict[tuple[str, str], AliasRow] = {(row.provider, row.alias): row for row in existing}
     for row in generated:
         held = merged.get((row.provider, row.alias))
@@ -129,7 +139,7 @@ def _names(provider: types.Provider, model: types.ModelInfo) -> Iterator[str]:
         if text.endswith(_UNFINISHED) or text.startswith(("/", "@", "-")):
             continue
         yield text
-        if provider.id == "aws" and not _RELEASE.search(text[text.rfind("-v") :]):
+        if provider.id == "aws" and not _HAS_RELEASE.search(text):
             yield from (text + release for release in _BEDROCK_RELEASES)
 
 

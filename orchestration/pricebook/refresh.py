@@ -1,7 +1,7 @@
 """Bring the committed book up to what the sources say now, without rewriting anything that was once written.
 
-Belongs here: the difference between listing and book, as closed and appended rows. Does not belong here: how a
-source is read, or how the difference is shown.
+Belongs here: the difference between listing and book, as closed and appended rows. Does not belong here: how
+a source is read, or how the difference is shown.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time
+from decimal import Decimal
 
-from orchestration.pricebook.book import EVER, PriceKey, PriceRow
+from orchestration.pricebook.book import EVER, BookError, PriceKey, PriceRow
 from orchestration.pricebook.timeline import Listing, Span, restate
 from orchestration.pricebook.vocabulary import PRECEDENCE, unit_of
 
@@ -23,7 +24,7 @@ class Change:
     Attributes:
         added: Rows that were appended.
         closed: Rows that are no longer believed, as they stand now.
-        retired: (provider, model) that the source no longer lists; their rows stay, old requests still need them.
+        retired: (provider, model) that the source no longer lists; old requests still need their rows.
         remarks: What the source says and the book cannot hold.
     """
 
@@ -44,6 +45,9 @@ def apply(rows: Iterable[PriceRow], listing: Listing, now: datetime) -> tuple[li
         rows: All rows of the generated book, of this and other sources.
         listing: What the source says at `now`.
         now: The moment of the refresh.
+
+    Raises:
+        BookError: When a believed row has no price.
     """
     all_rows = list(rows)
     believed: dict[PriceKey, list[PriceRow]] = defaultdict(list)
@@ -56,7 +60,7 @@ def apply(rows: Iterable[PriceRow], listing: Listing, now: datetime) -> tuple[li
     models = listing.models
     day = datetime.combine(now.astimezone(UTC).date(), time(0), tzinfo=UTC)
     closed: dict[str, PriceRow] = {}
-    for key in sorted(believed.keys() | listing.spans.keys(), key=repr):
+    for key in sorted(believed.keys() | listing.spans.keys()):
         if (key.provider, key.model) not in models:
             continue
         held = believed.get(key, [])
@@ -81,8 +85,11 @@ def _span(row: PriceRow) -> Span:
     return Span(row.valid_from, row.valid_to, _price(row), note=row.note)
 
 
-def _price(row: PriceRow):  # noqa: ANN202
-    return row.price_usd_per_mtok if row.price_usd_per_mtok is not None else row.price_usd_per_kcount
+def _price(row: PriceRow) -> Decimal:
+    price = row.price_usd_per_mtok if row.price_usd_per_mtok is not None else row.price_usd_per_kcount
+    if price is None:
+        raise BookError(f"price {row.price_id}: has no price")
+    return price
 
 
 def _row(key: PriceKey, span: Span, listing: Listing, known_from: datetime, now: datetime) -> PriceRow:
@@ -116,7 +123,9 @@ def price_id(source: str, key: PriceKey, valid_from: datetime, known_from: datet
         parts.append(f"{key.utc_time_from}-{key.utc_time_to}".replace(":", ""))
     text = ":".join(parts)
     if valid_from != EVER:
-        text += f"@{valid_from:%Y-%m-%d}" if valid_from.time() == time(0) else f"@{valid_from:%Y-%m-%dT%H%M%SZ}"
+        text += (
+            f"@{valid_from:%Y-%m-%d}" if valid_from.time() == time(0) else f"@{valid_from:%Y-%m-%dT%H%M%SZ}"
+        )
     if known_from != EVER:
         text += f"~{known_from:%Y%m%dT%H%M%SZ}"
     return text

@@ -9,8 +9,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 
 from orchestration.pricebook.book import EVER, PriceKey
+
+#: Note on a price that starts on the day on which a refresh first saw it: its source does not date it.
+FIRST_SEEN: Final = "first_seen"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,11 @@ def join_adjacent(spans: Iterable[Span]) -> tuple[Span, ...]:
     """Join spans that touch and have the same price and note; a joined span starts as its first part does."""
     joined: list[Span] = []
     for span in sorted(spans, key=lambda span: span.start):
-        if joined and (last := joined[-1]).end == span.start and (last.price, last.note) == (span.price, span.note):
+        if (
+            joined
+            and (last := joined[-1]).end == span.start
+            and (last.price, last.note) == (span.price, span.note)
+        ):
             joined[-1] = replace(last, end=span.end)
         else:
             joined.append(span)
@@ -79,9 +87,10 @@ def price_at(spans: Sequence[Span], moment: datetime) -> Span | None:
 def restate(book: Sequence[Span], source: Sequence[Span], now: datetime) -> tuple[Span, ...]:
     """Return what the book says of one key once `source` has spoken at `now`.
 
-    From `now` on, and wherever the source dates its own price, the source is right. The rest of the past stays as the
-    book has it: a source that replaces its only, undated price by another has told us a change, not when it was, and
-    a past that was priced once must not be repriced by that. Where the book says nothing, the source does.
+    From `now` on, and wherever the source dates its own price, the source is right. The rest of the past
+    stays as the book has it: a source that replaces its only, undated price by another has told us a change,
+    not when it was, and a past that was priced once must not be repriced by that. Where the book says
+    nothing, the source does.
     """
     edges = {EVER, now}
     for span in (*book, *source):
@@ -92,27 +101,15 @@ def restate(book: Sequence[Span], source: Sequence[Span], now: datetime) -> tupl
     pieces: list[Span] = []
     for start, end in zip(starts, [*starts[1:], None], strict=True):
         said, held = price_at(source, start), price_at(book, start)
-        chosen = said if start >= now or (said is not None and said.is_dated) else held or said
+        is_sources_word = start >= now or (said is not None and said.is_dated)
+        chosen = said if is_sources_word else held or said
         if chosen is None:
             continue
-        note = chosen.note
-        if start == now and held is not None and said is not None and held.price != said.price:
-            note = _with_code("" if said.is_dated else note, "first_seen") if not said.is_dated else note
-        elif held is not None and held.price == chosen.price:
+        if held is not None and held.price == chosen.price:
             note = held.note
-        pieces.append(replace(chosen, start=start, end=end, note=note))
-    return _join_same_price(pieces)
-
-
-def _join_same_price(pieces: Sequence[Span]) -> tuple[Span, ...]:
-    joined: list[Span] = []
-    for piece in pieces:
-        if joined and (last := joined[-1]).end == piece.start and last.price == piece.price:
-            joined[-1] = replace(last, end=piece.end)
+        elif held is not None and start == now and not chosen.is_dated:
+            note = " ".join([*chosen.note.split(), FIRST_SEEN])
         else:
-            joined.append(piece)
-    return tuple(joined)
-
-
-def _with_code(note: str, code: str) -> str:
-    return " ".join([*note.split(), code])
+            note = chosen.note
+        pieces.append(replace(chosen, start=start, end=end, note=note))
+    return join_adjacent(pieces)

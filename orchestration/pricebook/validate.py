@@ -1,7 +1,7 @@
 """What must hold of the price book before anything is priced with it, and what a human should look at.
 
-Belongs here: checks of rows against each other and against common sense. Does not belong here: reading files, which
-`book` refuses by itself when a value cannot be parsed.
+Belongs here: checks of rows against each other and against common sense. Does not belong here: reading files,
+which `book` refuses by itself when a value cannot be parsed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Final
 
 from orchestration.pricebook.book import AliasRow, PriceKey, PriceRow, format_decimal, format_moment
@@ -24,10 +24,11 @@ from orchestration.pricebook.vocabulary import (
     USAGE_CLASSES,
 )
 
-#: The dearest token that was ever listed is a reasoning model's output at $600 a million; audio and very fast tiers
-#: stay below. A price beyond the bound is one per thousand, or one per token, in the wrong column.
+#: The dearest token that was ever listed is a reasoning model's output at $600 a million; audio and very fast
+#: tiers stay below. A price beyond the bound is one per thousand, or one per token, in the wrong column.
 MAX_USD_PER_MTOK: Final = Decimal(2000)
-#: The cheapest token that is listed and not free costs a tenth of a cent per million; below, it is a price per token.
+#: The cheapest token that is listed and not free costs a tenth of a cent per million; below, it is a price
+#: per token.
 MIN_USD_PER_MTOK: Final = Decimal("0.0005")
 #: An hour of premium video or a deep-research request costs single dollars.
 MAX_USD_PER_KCOUNT: Final = Decimal(20000)
@@ -70,12 +71,16 @@ def check_aliases(aliases: Iterable[AliasRow], rows: Iterable[PriceRow]) -> list
         if row.alias != row.alias.strip().lower():
             problems.append(Problem("alias_not_lower_case", f"{name} is not lower case"))
         if (row.provider, row.model) not in models:
-            problems.append(Problem("alias_of_unknown_model", f"{name} names {row.model!r}, which has no price"))
+            problems.append(
+                Problem("alias_of_unknown_model", f"{name} names {row.model!r}, which has no price")
+            )
         if (row.provider, row.alias) in models:
             problems.append(Problem("alias_is_a_model", f"{name} is a model with a price of its own"))
         if seen.setdefault((row.provider, row.alias), row.model) != row.model:
             problems.append(
-                Problem("alias_twice", f"{name} names both {seen[row.provider, row.alias]!r} and {row.model!r}")
+                Problem(
+                    "alias_twice", f"{name} names both {seen[row.provider, row.alias]!r} and {row.model!r}"
+                )
             )
     return problems
 
@@ -93,7 +98,9 @@ def _check_row(row: PriceRow) -> list[Problem]:
     if key.model != key.model.lower() or key.provider != key.provider.lower():
         problem("not_lower_case", "provider and model are lower case")
     if key.service_tier not in SERVICE_TIERS:
-        problem("unknown_service_tier", f"{key.service_tier!r} is not one of {', '.join(sorted(SERVICE_TIERS))}")
+        problem(
+            "unknown_service_tier", f"{key.service_tier!r} is not one of {', '.join(sorted(SERVICE_TIERS))}"
+        )
     if bool(key.utc_time_from) != bool(key.utc_time_to) or key.utc_time_from == key.utc_time_to != "":
         problem("bad_window", "utc_time_from and utc_time_to are both empty or two different times")
     elif key.utc_time_from and not (_TIME.match(key.utc_time_from) and _TIME.match(key.utc_time_to)):
@@ -103,24 +110,37 @@ def _check_row(row: PriceRow) -> list[Problem]:
     if row.known_to is not None and row.known_to <= row.known_from:
         problem("never_known", f"known_to {format_moment(row.known_to)} is not after known_from")
     if PRECEDENCE.get(row.source, row.precedence) != row.precedence:
-        problem("wrong_precedence", f"{row.source} has precedence {PRECEDENCE[row.source]}, not {row.precedence}")
-    unit = USAGE_CLASSES.get(key.usage_class)
+        problem(
+            "wrong_precedence", f"{row.source} has precedence {PRECEDENCE[row.source]}, not {row.precedence}"
+        )
+    return problems + _check_price(row, name)
+
+
+def _check_price(row: PriceRow, name: str) -> list[Problem]:
+    usage_class = row.key.usage_class
+    unit = USAGE_CLASSES.get(usage_class)
     if unit is None:
-        problem("unknown_usage_class", f"{key.usage_class!r} is not a usage class")
-    has_mtok, has_kcount = row.price_usd_per_mtok is not None, row.price_usd_per_kcount is not None
-    if has_mtok == has_kcount:
-        problem("price_columns", "exactly one of price_usd_per_mtok and price_usd_per_kcount must be set")
-    elif unit is not None and has_mtok != (unit == "token"):
-        column = "price_usd_per_mtok" if unit == "token" else "price_usd_per_kcount"
-        problem("wrong_unit", f"{key.usage_class} is priced in {column}")
+        return [Problem("unknown_usage_class", f"{name}: {usage_class!r} is not a usage class")]
+    if (row.price_usd_per_mtok is None) == (row.price_usd_per_kcount is None):
+        return [
+            Problem(
+                "price_columns",
+                f"{name}: exactly one of price_usd_per_mtok and price_usd_per_kcount must be set",
+            )
+        ]
+    if unit == "token":
+        column, amount, places, largest = (
+            "price_usd_per_mtok",
+            row.price_usd_per_mtok,
+            MTOK_DECIMALS,
+            MAX_USD_PER_MTOK,
+        )
     else:
-        for amount, places, largest in (
-            (row.price_usd_per_mtok, MTOK_DECIMALS, MAX_USD_PER_MTOK),
-            (row.price_usd_per_kcount, KCOUNT_DECIMALS, MAX_USD_PER_KCOUNT),
-        ):
-            if amount is not None:
-                problems += _check_amount(name, amount, places, largest)
-    return problems
+        column, amount = "price_usd_per_kcount", row.price_usd_per_kcount
+        places, largest = KCOUNT_DECIMALS, MAX_USD_PER_KCOUNT
+    if amount is None:
+        return [Problem("wrong_unit", f"{name}: {usage_class} is priced in {column}")]
+    return _check_amount(name, amount, places, largest)
 
 
 def _check_amount(name: str, amount: Decimal, places: int, largest: Decimal) -> list[Problem]:
@@ -135,9 +155,9 @@ def _check_amount(name: str, amount: Decimal, places: int, largest: Decimal) -> 
 
 
 def _check_overlaps(rows: Sequence[PriceRow]) -> list[Problem]:
-    """Two rows of the same key and precedence that hold at one moment, as known at one moment, contradict each other.
+    """Find rows of one key and precedence that hold at one moment, as known at one moment.
 
-    Daily windows of the same key may not share a minute either: which of two would apply is not defined.
+    Daily windows of one key may not share a minute either: which of two would apply is not defined.
     """
     groups: dict[tuple[PriceKey, int], list[PriceRow]] = defaultdict(list)
     windows: dict[tuple[str, str, str, str, int, str, int], list[PriceRow]] = defaultdict(list)
@@ -216,14 +236,20 @@ def suspicions(rows: Iterable[PriceRow]) -> list[Suspicion]:
     found: list[Suspicion] = []
     for key, group in by_key.items():
         group.sort(key=lambda row: (row.precedence, row.valid_from))
-        for before, after in zip(group, group[1:], strict=False):
+        for before, after in pairwise(group):
             old, new = before.usd_per_unit, after.usd_per_unit
-            if before.precedence == after.precedence and min(old, new) > 0 and max(old, new) >= 10 * min(old, new):
+            if (
+                before.precedence == after.precedence
+                and min(old, new) > 0
+                and max(old, new) >= 10 * min(old, new)
+            ):
                 found.append(Suspicion("tenfold_change", after, f"{_text(before)} became {_text(after)}"))
         for row in group:
             amount = row.price_usd_per_mtok
             if amount is not None and 0 < amount < MIN_USD_PER_MTOK:
-                found.append(Suspicion("far_below_any_price", row, f"{_text(row)} per million: is it per token?"))
+                found.append(
+                    Suspicion("far_below_any_price", row, f"{_text(row)} per million: is it per token?")
+                )
         found += _beside_input(key, group[-1], by_key)
     return found
 

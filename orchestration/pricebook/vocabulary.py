@@ -1,7 +1,7 @@
-"""The words of the price book: usage classes, their units, how one class stands in for another, provider names.
+"""The words of the price book: usage classes, their units, how one class stands in for another, tiers.
 
-Belongs here: names and the facts attached to a name. Does not belong here: prices, and how a source spells things
-(that is in `genai_source` and `litellm_source`).
+Belongs here: names and the facts attached to a name. Does not belong here: prices, and how a source spells
+things (that is in `genai_source` and `litellm_source`).
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from typing import Final, Literal
 
 Unit = Literal["token", "count"]
 
-#: Billing classes of a request. They are disjoint: every token or thing of a request is in exactly one of them.
-#: "token" classes are priced in USD per million, "count" classes in USD per thousand.
+#: Billing classes of a request. They are disjoint: every token or thing of a request is in exactly one of
+#: them. "token" classes are priced in USD per million, "count" classes in USD per thousand.
 USAGE_CLASSES: Final[dict[str, Unit]] = {
     "input": "token",
     "cache_read": "token",
@@ -45,9 +45,9 @@ USAGE_CLASSES: Final[dict[str, Unit]] = {
     "annotated_page": "count",
 }
 
-#: Where no price of a class is listed, the next class in its chain is charged: a provider that lists no cache price
-#: bills a cached token as input. A chain never leads to a cheaper kind of thing than the list names, and a class
-#: without a chain is unpriced when it is not listed.
+#: Where no price of a class is listed, the next class in its chain is charged: a provider that lists no cache
+#: price bills a cached token as input. A chain never leads to a cheaper kind of thing than the list names,
+#: and a class without a chain is unpriced when it is not listed.
 FALLBACK_CLASSES: Final[dict[str, tuple[str, ...]]] = {
     "cache_read": ("input",),
     "cache_write_5m": ("input",),
@@ -75,7 +75,8 @@ SERVICE_TIERS: Final = frozenset(
 #: Which source is believed first. An override is a human's verified correction.
 PRECEDENCE: Final[dict[str, int]] = {"override": 30, "genai-prices": 20, "litellm": 10}
 
-#: Decimal places that a price may have: twelve digits per single token or thing, which is what the warehouse keeps.
+#: Decimal places that a price may have: twelve digits per single token or thing, which is what the warehouse
+#: keeps.
 MTOK_DECIMALS: Final = 6
 KCOUNT_DECIMALS: Final = 9
 
