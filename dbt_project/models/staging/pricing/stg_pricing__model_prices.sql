@@ -1,5 +1,6 @@
 -- One row per price that was believed at the moment the warehouse is built for: the generated book and the corrections
 -- on top of it. Empty text is NULL; a price is per token or per thing, exact.
+{{ config(materialized='table') }}
 with rows_of_both as (
   select * from {{ source('pricing', 'model_prices') }}
   union all by name
@@ -25,7 +26,7 @@ typed as (
       case
         when nullif(price_usd_per_mtok, '') is not null
           then cast(price_usd_per_mtok as decimal(18, 6)) * cast(0.000001 as decimal(7, 6))
-        else cast(nullif(price_usd_per_kcount, '') as decimal(18, 6)) * cast(0.001 as decimal(4, 3))
+        else cast(nullif(price_usd_per_kcount, '') as decimal(18, 9)) * cast(0.001 as decimal(4, 3))
       end as decimal(18, 12)
     ) as usd_per_unit,
     cast(precedence as integer) as precedence,
