@@ -22,6 +22,8 @@ A second `generate` with the same options finds the marker and writes nothing.
 
 from __future__ import annotations
 
+from orchestration.sample_company.generate import Progress, generate
 from orchestration.sample_company.options import SampleManifest, SampleOptions
+from orchestration.sample_company.providers import LoopbackProviders
 
-__all__ = ["SampleManifest", "SampleOptions"]
+__all__ = ["LoopbackProviders", "Progress", "SampleManifest", "SampleOptions", "generate"]

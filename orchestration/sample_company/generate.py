@@ -1,0 +1,327 @@
+"""Writes the sample company: draws each part of each day, hands it to every observer, then closes the books.
+
+Belongs here: order, files, parallelism, the marker that makes a second run a no-op. Does not belong here: what is
+drawn or written.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import json
+import shutil
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import pyarrow as pa
+
+from orchestration.sample_company.attempts import draw_attempts
+from orchestration.sample_company.catalog import REQUEST_MODEL_IDS
+from orchestration.sample_company.columns import ReleaseCalendar
+from orchestration.sample_company.company import Company, Release, build_company
+from orchestration.sample_company.gateway_log import GatewayLog
+from orchestration.sample_company.ids import text_buffer
+from orchestration.sample_company.incidents import IncidentKind, IncidentPlan, plan_incidents
+from orchestration.sample_company.ledger import Ledger, post
+from orchestration.sample_company.operations import DAY_MS, Demand, draw_operations
+from orchestration.sample_company.options import SampleManifest, SampleOptions
+from orchestration.sample_company.oracle import build_bills, epoch_day, plain, uninstrumented_usage
+from orchestration.sample_company.otel_log import OtelLog
+from orchestration.sample_company.outcome_log import OutcomeCounts, draw_events
+from orchestration.sample_company.prices import CUT_MODEL, CUT_USD_PER_MTOK, TokenClass
+from orchestration.sample_company.request_log import RequestLog
+from orchestration.sample_company.tables import (
+    build_budgets,
+    build_releases,
+    build_tables,
+    months_of,
+    write_tables,
+)
+from orchestration.sample_company.truth import GroundTruth, cut_ms, spend_by_date, write_cost_table
+
+Progress = Callable[[float, str], None]
+
+MARKER = ".sample.json"
+_FOLDERS = ("requests", "otel", "gateway", "outcomes", "company", "bills", "pricing", "truth")
+COMPRESSED_DAYS = range(5, 8)
+"""Day numbers whose request log has been compressed by log rotation."""
+THREADS = 2
+"""numpy and Arrow leave the interpreter lock while they work; more threads only add memory."""
+
+_PRICE_COLUMNS = (
+    "price_id", "provider", "model", "usage_class", "service_tier", "context_from_tokens", "region", "utc_time_from",
+    "utc_time_to", "valid_from", "valid_to", "known_from", "known_to", "price_usd_per_mtok", "price_usd_per_kcount",
+    "precedence", "source", "source_version", "source_url", "captured_on", "note",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Part:
+    ledger: Ledger
+    events: list[tuple[int, np.ndarray[Any, Any], pa.Array]]
+    outcomes: OutcomeCounts
+    request_lines: int
+    spans: int
+    gateway_lines: int
+
+
+def generate(out: Path, options: SampleOptions, progress: Progress | None = None) -> SampleManifest:
+    """Write a sample company into a folder, unless the very same one is already there.
+
+    Args:
+        out: The folder; made when missing. Folders of an older sample in it are replaced, nothing else is touched.
+        options: Size and seed.
+        progress: Called with the finished fraction (0 to 1) and what is being done.
+
+    Returns:
+        Where everything lies and how large it is.
+    """
+    fingerprint = options.fingerprint(_code_version())
+    marker = out / MARKER
+    existing = _read_marker(marker, fingerprint, out, options)
+    if existing is not None:
+        return existing
+    marker.unlink(missing_ok=True)
+    for name in _FOLDERS:
+        shutil.rmtree(out / name, ignore_errors=True)
+        (out / name).mkdir(parents=True)
+    writer = _Writer(out, options, progress or (lambda _fraction, _what: None))
+    manifest = writer.write()
+    counts = {key: value for key, value in asdict(manifest).items() if isinstance(value, int)}
+    counts.pop("generated")
+    _write_json(marker, {"fingerprint": fingerprint, "options": options.as_json(), "counts": counts})
+    return manifest
+
+
+class _Writer:
+    """One generation."""
+
+    def __init__(self, out: Path, options: SampleOptions, progress: Progress) -> None:
+        self._out = out
+        self._options = options
+        self._progress = progress
+        self._company: Company = build_company(options)
+        self._plan: IncidentPlan = plan_incidents(options, self._company)
+        self._releases: tuple[Release, ...] = build_releases(options, self._plan)
+        self._demand = Demand(options, self._company, self._plan)
+        self._cut_ms = cut_ms(self._plan, options)
+        calendar = ReleaseCalendar(self._releases)
+        self._request_log = RequestLog(self._company, calendar)
+        self._otel_log = OtelLog(self._company, calendar, options.observed_share)
+        self._gateway_log = GatewayLog(self._company, options.observed_share, self._cut_ms)
+        self._ledger = Ledger()
+
+    def write(self) -> SampleManifest:
+        """Write everything but the marker."""
+        options = self._options
+        manifest = SampleManifest(self._out, options, 0, 0, 0, 0, generated=True)
+        outcomes = OutcomeCounts(0, 0, 0, 0)
+        pending: dict[int, list[tuple[np.ndarray[Any, Any], pa.Array]]] = {}
+        for day, parts in self._parts():
+            for part in parts:
+                self._ledger.merge(part.ledger)
+                outcomes = outcomes.plus(part.outcomes)
+                manifest = replace(
+                    manifest,
+                    request_lines=manifest.request_lines + part.request_lines,
+                    spans=manifest.spans + part.spans,
+                    gateway_lines=manifest.gateway_lines + part.gateway_lines,
+                )
+                for event_day, at_ms, lines in part.events:
+                    pending.setdefault(event_day, []).append((at_ms, lines))
+            written = self._write_outcomes(day, pending)
+            manifest = replace(manifest, outcome_lines=manifest.outcome_lines + written)
+            self._progress(
+                0.95 * (day + 1) / options.days, f"{self._date(day)}: {manifest.request_lines:,} requests"
+            )
+        self._close_the_books(manifest, outcomes)
+        self._progress(1.0, "done")
+        return manifest
+
+    def _parts(self) -> Iterator[tuple[int, list[_Part]]]:
+        """Yield the parts of each day in order, drawn by a few threads that run a little ahead."""
+        tasks = [
+            (day, part, parts)
+            for day in range(self._options.days)
+            for parts in (self._demand.parts(day),)
+            for part in range(parts)
+        ]
+        waiting: deque[tuple[int, Future[_Part]]] = deque()
+        done: list[_Part] = []
+        with ThreadPoolExecutor(THREADS) as pool:
+            upcoming = iter(tasks)
+            for day, part, parts in tasks[: THREADS + 1]:
+                next(upcoming)
+                waiting.append((day, pool.submit(self._part, day, part, parts)))
+            while waiting:
+                day, future = waiting.popleft()
+                done.append(future.result())
+                following = next(upcoming, None)
+                if following is not None:
+                    waiting.append((following[0], pool.submit(self._part, *following)))
+                if not waiting or waiting[0][0] != day:
+                    yield day, done
+                    done = []
+
+    def _part(self, day: int, part: int, parts: int) -> _Part:
+        ops = draw_operations(self._demand, day, part, parts)
+        attempts = draw_attempts(ops, day, self._plan, self._options, part)
+        end_ms = (epoch_day(self._options.end_date) + 1) * DAY_MS
+        events = draw_events(ops, attempts, self._company, self._options, day, part)
+        name = f"day={self._date(day)}" + (f"-{part + 1:03d}" if parts > 1 else "")
+        compressed = day in COMPRESSED_DAYS
+        with _opened(self._out / "requests" / f"{name}.jsonl", compressed=compressed) as file:
+            request_lines = self._request_log.write(ops, attempts, file)
+        with _opened(self._out / "otel" / f"{name}.jsonl") as file:
+            spans = self._otel_log.write(ops, attempts, file)
+        with _opened(self._out / "gateway" / f"{name}.jsonl") as file:
+            gateway_lines = self._gateway_log.write(ops, attempts, file)
+        return _Part(
+            ledger=post(ops, attempts, self._cut_ms),
+            events=[one for one in events.by_day() if one[0] * DAY_MS < end_ms],
+            outcomes=events.counts(end_ms),
+            request_lines=request_lines,
+            spans=spans,
+            gateway_lines=gateway_lines,
+        )
+
+    def _write_outcomes(
+        self, day: int, pending: dict[int, list[tuple[np.ndarray[Any, Any], pa.Array]]]
+    ) -> int:
+        """Write the outcomes that happened on a day; returns how many."""
+        date_of_day = self._options.start_date + timedelta(days=day)
+        batches = pending.pop(epoch_day(date_of_day), [])
+        if not batches:
+            return 0
+        lines = pa.concat_arrays([one for _, one in batches])
+        order = np.argsort(np.concatenate([one for one, _ in batches]), kind="stable")
+        with _opened(self._out / "outcomes" / f"day={date_of_day}.jsonl") as file:
+            file.write(text_buffer(lines.take(pa.array(order))))
+        return len(lines)
+
+    def _close_the_books(self, manifest: SampleManifest, outcomes: OutcomeCounts) -> None:
+        options = self._options
+        for key, used in uninstrumented_usage(options, self._plan).items():
+            self._ledger.usage[key] = used
+        bills = build_bills(self._ledger.usage, options, self._plan)
+        _write_json(manifest.bills / "openai.json", bills.openai)
+        _write_json(manifest.bills / "anthropic.json", bills.anthropic)
+        spend = spend_by_date(bills, self._ledger.usage, options)
+        budgets = self._budgets(spend)
+        write_tables(manifest.company, build_tables(options, self._company, self._releases, budgets))
+        write_price_overrides(manifest.price_overrides, self._plan.price_cut_date(options))
+        write_cost_table(self._out / "truth" / "cost_by_tenant_feature_day.csv", self._ledger, self._company)
+        truth = GroundTruth(options, self._company, self._plan, self._releases, self._ledger, bills)
+        counts = {
+            "attempts": sum(self._ledger.outcomes.values()),
+            "request_lines": manifest.request_lines,
+            "spans": manifest.spans,
+            "gateway_lines": manifest.gateway_lines,
+            "outcome_lines": manifest.outcome_lines,
+            "outcomes": asdict(outcomes),
+        }
+        _write_json(manifest.ground_truth, truth.as_json(spend, budgets, counts), indent=1)
+
+    def _budgets(self, spend: dict[date, Decimal]) -> list[dict[str, object]]:
+        options = self._options
+        months = {
+            month: sum((amount for day, amount in spend.items() if day.replace(day=1) == month), Decimal(0))
+            for month in months_of(options)
+        }
+        burn = self._plan.of(IncidentKind.BUDGET_BURN)
+        first_week = Decimal(0)
+        if burn is not None:
+            first, last = burn.dates(options)
+            first_week = sum((amount for day, amount in spend.items() if first <= day <= last), Decimal(0))
+        usual = sum(spend.values(), Decimal(0)) * 30 / options.days
+        return build_budgets(options, months, first_week, usual)
+
+    def _date(self, day: int) -> str:
+        return (self._options.start_date + timedelta(days=day)).isoformat()
+
+
+def write_price_overrides(path: Path, cut_from: date | None) -> None:
+    """Write the price rows without which the planted price cut would be priced at the old price."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=_PRICE_COLUMNS, restval="", lineterminator="\n")
+        writer.writeheader()
+        if cut_from is None:
+            return
+        moment = datetime.combine(cut_from, time(), tzinfo=UTC).isoformat().replace("+00:00", "Z")
+        model = REQUEST_MODEL_IDS[CUT_MODEL]
+        classes = {
+            TokenClass.INPUT: "input",
+            TokenClass.CACHE_READ: "cache_read",
+            TokenClass.OUTPUT: "output",
+        }
+        for token_class, name in classes.items():
+            price = CUT_USD_PER_MTOK[token_class]
+            if price is None:
+                continue
+            writer.writerow(
+                {
+                    "price_id": f"sample:openai/{model}:{name}:standard@{cut_from}",
+                    "provider": "openai",
+                    "model": model,
+                    "usage_class": name,
+                    "service_tier": "standard",
+                    "context_from_tokens": 0,
+                    "valid_from": moment,
+                    "known_from": moment,
+                    "price_usd_per_mtok": plain(price),
+                    "precedence": 30,
+                    "source": "override",
+                    "source_version": "sample",
+                    "source_url": "https://example.com/sample-company/price-change",
+                    "captured_on": cut_from.isoformat(),
+                    "note": "Fictitious: the sample company's provider cuts this price by 20 %.",
+                }
+            )
+
+
+@contextmanager
+def _opened(path: Path, *, compressed: bool = False) -> Iterator[IO[bytes] | gzip.GzipFile]:
+    """Open a file for writing; nothing stays behind when nothing is written."""
+    target = path.with_name(path.name + ".gz") if compressed else path
+    with target.open("wb") as raw:
+        if compressed:
+            # Without a name and a time, so that the same lines give the same bytes.
+            with gzip.GzipFile(filename="", mode="wb", compresslevel=1, fileobj=raw, mtime=0) as file:
+                yield file
+        else:
+            yield raw
+    if target.stat().st_size == 0:
+        target.unlink()
+
+
+def _write_json(path: Path, document: dict[str, Any], indent: int | None = None) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document, indent=indent, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _read_marker(marker: Path, fingerprint: str, out: Path, options: SampleOptions) -> SampleManifest | None:
+    if not marker.is_file() or not (out / "ground_truth.json").is_file():
+        return None
+    found = json.loads(marker.read_text(encoding="utf-8"))
+    if found.get("fingerprint") != fingerprint:
+        return None
+    return SampleManifest(out, options, generated=False, **found["counts"])
+
+
+def _code_version() -> str:
+    """Return a hash of the generator's own source, so that a changed generator writes a new sample."""
+    digest = hashlib.sha256(np.__version__.encode())
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(file.name.encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
