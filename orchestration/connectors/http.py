@@ -25,12 +25,13 @@ import requests
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
-from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, ReadTimeoutError, SSLError
+from urllib3.exceptions import MaxRetryError, ReadTimeoutError, SSLError
 from urllib3.util import Retry
 
 from orchestration.connectors.errors import ConnectorError
 
 JsonObject = dict[str, object]
+_Json = JsonObject | list[object] | str | int | Decimal
 QueryParams = Sequence[tuple[str, str]]
 
 # 529 is Anthropic's overloaded_error, 520 to 524 come from a proxy before the provider.
@@ -158,7 +159,7 @@ class Page:
 
     number: int
     request: str
-    body: JsonObject
+    body: JsonObject = field(repr=False)
 
 
 class HttpApi:
@@ -221,7 +222,7 @@ class HttpApi:
                 self.source_name,
                 what,
                 request=request,
-                answered=self._quote(answered),
+                answered=answered,
                 do=do,
                 is_transient=True,
             )
@@ -289,7 +290,7 @@ class HttpApi:
         if not re.fullmatch(r"[\x21-\x7e]+", self._key.value):
             raise ConnectorError(
                 self.source_name,
-                f"the value of {self._key.variable} holds spaces, line breaks or characters outside ASCII",
+                f"the value of {self._key.variable} is empty or holds spaces or non-ASCII characters",
                 do=f"set {self._key.variable} to {self._key.expected}, and to nothing else",
             )
 
@@ -304,33 +305,36 @@ class HttpApi:
         return text if len(text) <= _QUOTED_CHARACTERS else text[: _QUOTED_CHARACTERS - 1] + "…"
 
     def _json_object(self, response: requests.Response, request: str) -> JsonObject:
-        body = _parsed(response.content)
-        if not isinstance(body, dict):
-            content_type = response.headers.get("Content-Type", "no content type")
-            found = "not JSON" if body is None else "JSON, but not an object"
-            raise ProviderError(
-                self.source_name,
-                "the answer is not a JSON object",
-                request=request,
-                answered=self._quote(f"{response.status_code}, {content_type}, {found}: {_text(response)}"),
-                do="check that the base URL is the provider's API and that no login page stands before it",
-                status=response.status_code,
-            )
-        return cast("JsonObject", body)
+        match _parsed(response.content):
+            case dict() as body:
+                return body
+            case None:
+                found = "not JSON"
+            case _:
+                found = "JSON, but not an object"
+        content_type = response.headers.get("Content-Type", "no content type")
+        raise ProviderError(
+            self.source_name,
+            "the answer is not a JSON object",
+            request=request,
+            answered=self._quote(f"{response.status_code}, {content_type}, {found}: {_text(response)}"),
+            do="check that the base URL is the provider's API and that no login page stands before it",
+            status=response.status_code,
+        )
 
     def _raise_for_status(self, response: requests.Response, request: str) -> NoReturn:
         status = response.status_code
         what, do = self._advice(status)
-        message = _error_message(response)
+        message = self._quote(_error_message(response))
         request_id = _request_id(response)
-        answered = f"{status} {response.reason or ''}".strip()
+        answered = f"{status} {response.reason}" if response.reason else str(status)
         if 300 <= status < 400:
             answered += f" to {response.headers.get('Location', 'nowhere')}"
         if message:
             answered += f": {message}"
         answered = self._quote(answered)
         if request_id:
-            answered += f" (request id {request_id})"
+            answered += f" (request id {self._quote(request_id)})"
         if status in RETRIED_STATUSES:
             answered += f", {self._options.retries + 1} attempts"
         raise ProviderError(
@@ -340,7 +344,7 @@ class HttpApi:
             answered=answered,
             do=do,
             status=status,
-            answered_message=self._quote(message),
+            answered_message=message,
             is_transient=status in RETRIED_STATUSES,
         )
 
@@ -378,38 +382,40 @@ class HttpApi:
 
     def _explain_silence(self, error: requests.RequestException) -> tuple[str, str, str]:
         """Return what happened, what was answered and what to do, when there is no complete answer."""
+        options = self._options
         cause: object = error.args[0] if error.args else error
+        attempts = ""
         if isinstance(cause, MaxRetryError):
             cause = cause.reason
-        options = self._options
-        attempts = f"{options.retries + 1} attempts"
+            attempts = f", {options.retries + 1} attempts"
+        detail = self._quote(str(cause))
         if isinstance(error, requests.exceptions.SSLError) or isinstance(cause, SSLError):
             return (
                 "no trusted connection to the provider",
-                f"nothing: {cause}",
+                f"nothing: {detail}",
                 "check the certificates of this machine (REQUESTS_CA_BUNDLE) and of the proxy on the way",
             )
-        if isinstance(error, requests.ConnectTimeout) or isinstance(cause, ConnectTimeoutError):
+        if isinstance(error, requests.ConnectTimeout):
             waited = options.connect_timeout_seconds
             return (
                 "no connection to the provider in time",
-                f"nothing within {waited:g} s, {attempts}",
+                f"nothing within {waited:g} s{attempts}",
                 "check the network and the base URL, or raise http.connect_timeout_seconds",
             )
         if isinstance(error, requests.ReadTimeout) or isinstance(cause, ReadTimeoutError):
             waited = options.read_timeout_seconds
             return (
                 "the provider did not answer in time",
-                f"nothing within {waited:g} s, {attempts}",
+                f"nothing within {waited:g} s{attempts}",
                 "pull again later, pull a shorter window, or raise http.read_timeout_seconds",
             )
         if isinstance(
             error, requests.exceptions.ChunkedEncodingError | requests.exceptions.ContentDecodingError
         ):
-            return "the answer broke off", f"a part: {cause}", "pull again; nothing of this pull has landed"
+            return "the answer broke off", f"a part: {detail}", "pull again; nothing of this pull has landed"
         return (
             "no usable answer from the provider",
-            f"{cause}",
+            detail,
             "check the network, the proxy and the base URL, then pull again",
         )
 
@@ -446,10 +452,10 @@ def _refuse_constant(literal: str) -> NoReturn:
     raise ValueError(f"{literal} is not JSON")
 
 
-def _parsed(content: bytes) -> object | None:
+def _parsed(content: bytes) -> _Json | None:
     """Parse JSON without going through float; None when it is not JSON."""
     try:
-        return json.loads(content, parse_float=Decimal, parse_constant=_refuse_constant)
+        return cast("_Json", json.loads(content, parse_float=Decimal, parse_constant=_refuse_constant))
     except (ValueError, RecursionError):
         return None
 
@@ -457,7 +463,7 @@ def _parsed(content: bytes) -> object | None:
 def _error_message(response: requests.Response) -> str:
     """Find the provider's own words: `error.message`, its parameter and code; else the whole body."""
     body = _parsed(response.content)
-    error = cast("JsonObject", body).get("error") if isinstance(body, dict) else None
+    error = body.get("error") if isinstance(body, dict) else None
     if not isinstance(error, dict):
         return _text(response)
     error = cast("JsonObject", error)
