@@ -170,6 +170,11 @@ class Call:
         """Cache reads plus writes as sent; 0 when neither was."""
         return (self.cache_read_tokens or 0) + (self.cache_write_tokens or 0)
 
+    @property
+    def ended_at(self) -> float:
+        """Microseconds since 1970 UTC; the start when no end was sent."""
+        return self.started_at + (self.latency_ms or 0) * 1000
+
 
 TOKEN_COLUMNS = tuple(column for column in TOKEN_ALIASES if column != "total_tokens")
 
@@ -270,8 +275,8 @@ class TraceSet:
         self._resources: list[Found] = []
         self._last_resource: tuple[Attributes, Found] = ({}, {})
 
-    def add(self, span: Span | UnreadableSpan, line_number: int, *, owned: bool = True) -> None:
-        """Add one span.
+    def add(self, span: Span | UnreadableSpan, line_number: int, *, owned: bool = True) -> bool:
+        """Add one span; tell whether it is a call that this set may land.
 
         Args:
             span: What the OTLP reader gave.
@@ -285,18 +290,31 @@ class TraceSet:
         if isinstance(span, UnreadableSpan):
             if operation is not None:
                 raise BadSpanError(span.reason)
-            return
+            return False
         key = span.trace_id + span.span_id
         if key in self._nodes:
-            return  # OTLP is delivered at least once: the same span again is not another call.
+            return False  # OTLP is delivered at least once: the same span again is not another call.
         context = self._vocabulary.context_of(span.attributes)
         self._nodes[key] = _Node(span.parent_span_id, context, None)
-        if operation is not None:
-            call = read_call(span, operation, self._vocabulary, self._latest, line_number)
-            self._nodes[key] = _Node(span.parent_span_id, context, len(self._calls))
-            self._calls.append(call)
-            self._owned.append(owned)
-            self._resources.append(self._context_of_resource(span.resource))
+        if operation is None:
+            return False
+        call = read_call(span, operation, self._vocabulary, self._latest, line_number)
+        self._nodes[key] = _Node(span.parent_span_id, context, len(self._calls))
+        self._calls.append(call)
+        self._owned.append(owned)
+        self._resources.append(self._context_of_resource(span.resource))
+        return owned
+
+    @property
+    def owned_calls_count(self) -> int:
+        """How many calls this set may land."""
+        return sum(self._owned)
+
+    def disown_from(self, line_number: int) -> None:
+        """Leave the calls from this line on to somebody else; they still inform about the others."""
+        for index, call in enumerate(self._calls):
+            if call.line_number >= line_number:
+                self._owned[index] = False
 
     def landed_calls(self) -> list[Call]:
         """Return the owned calls that stand for a call to a provider, with their context filled in.

@@ -52,7 +52,7 @@ class Attribution:
     """Where tenant, feature and user are found, best first.
 
     An entry is the dotted path of a field (`metadata.user_api_key_team_id`), `tag:<prefix>` for what follows
-    in the first request tag with that prefix (`tag:feature:`), or `bare_tag` for the first tag without a colon.
+    in the first request tag with that prefix (`tag:feature:`), or `bare_tag`: the first tag without a colon.
     """
 
     tenant: Sequence[str]

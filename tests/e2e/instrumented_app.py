@@ -117,9 +117,8 @@ def main(base_url: str, spans_file: Path) -> None:
     with request("acme", "classifier"):
         # Refused with 429 once: the client tries again by itself.
         client.chat.completions.create(model="gpt-4.1-mini", messages=messages)
-    with request("beta", "classifier"):
-        with contextlib.suppress(openai.BadRequestError):
-            client.chat.completions.create(model="gpt-4.1", messages=messages, temperature=3)
+    with request("beta", "classifier"), contextlib.suppress(openai.BadRequestError):
+        client.chat.completions.create(model="gpt-4.1", messages=messages, temperature=3)
     with request("acme", "search_assist"):
         for _ in client.chat.completions.create(model="gpt-4.1", messages=messages, stream=True):
             pass  # no include_usage: the client never learns what was counted
