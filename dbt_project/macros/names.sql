@@ -23,7 +23,6 @@
     when 'auto' then 'standard'
     when 'on_demand' then 'standard'
     when 'standard_only' then 'standard'
-    when 'fast' then 'priority'
     when 'flex_discount' then 'flex'
     when 'priority_on_demand' then 'priority'
     when '' then 'standard'

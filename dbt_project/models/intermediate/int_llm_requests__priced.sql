@@ -30,6 +30,19 @@ with matched as (
     prices.web_search_usd_per_unit as web_search_price,
     prices.rerank_search_usd_per_unit as rerank_search_price,
     prices.image_usd_per_unit as image_price,
+    prices.second_usd_per_unit as second_price,
+    prices.character_usd_per_unit as character_price,
+    coalesce(prices.input_usd_per_unit, prices.output_usd_per_unit) is not null as has_token_price,
+    coalesce(requests.input_tokens, requests.output_tokens) is not null as has_token_count,
+    coalesce(
+      prices.request_usd_per_unit, prices.rerank_search_usd_per_unit, prices.image_usd_per_unit,
+      prices.second_usd_per_unit, prices.character_usd_per_unit
+    ) is not null as has_apiece_price,
+    coalesce(
+      requests.rerank_units * prices.rerank_search_usd_per_unit, requests.images * prices.image_usd_per_unit,
+      requests.audio_seconds * prices.second_usd_per_unit, requests.characters * prices.character_usd_per_unit,
+      prices.request_usd_per_unit
+    ) is not null as has_apiece_cost,
     -- Nothing is owed for an answer from our own cache, or for a call that the provider refused.
     coalesce(requests.response_cache_hit, false) as is_response_cache_hit,
     requests.output_tokens is null
@@ -49,24 +62,44 @@ with matched as (
       and coalesce(requests.input_tokens, 0) <= prices.context_upto_tokens
 ),
 
+measured as (
+  -- A call is billed by its tokens or apiece, never by both: an image or a second of speech is tokens too. Apiece is
+  -- right where the model has no price of tokens, and where nobody counted them.
+  select
+    *,
+    has_apiece_price and not has_token_price or has_apiece_cost and not has_token_count as is_billed_apiece
+  from matched
+),
+
 components as (
   select
     *,
-    {{ class_cost_usd('input_class_tokens', 'input_price') }}
-    + {{ class_cost_usd('input_audio_class_tokens', 'input_audio_price') }}
-    + {{ class_cost_usd('input_image_class_tokens', 'input_image_price') }} as full_input_cost_usd,
-    {{ class_cost_usd('cache_read_class_tokens', 'cache_read_price') }} as full_cache_read_cost_usd,
-    {{ class_cost_usd('cache_write_5m_class_tokens', 'cache_write_5m_price') }}
-    + {{ class_cost_usd('cache_write_1h_class_tokens', 'cache_write_1h_price') }}
-    + {{ class_cost_usd('cache_write_30m_class_tokens', 'cache_write_30m_price') }}
-    + {{ class_cost_usd('cache_write_12h_class_tokens', 'cache_write_12h_price') }} as full_cache_write_cost_usd,
-    {{ class_cost_usd('output_class_tokens', 'output_price') }}
-    + {{ class_cost_usd('output_audio_class_tokens', 'output_audio_price') }} as full_output_cost_usd,
+    {%- for component, classes in {
+      'input': ['input', 'input_audio', 'input_image'],
+      'cache_read': ['cache_read'],
+      'cache_write': ['cache_write_5m', 'cache_write_1h', 'cache_write_30m', 'cache_write_12h'],
+      'output': ['output', 'output_audio'],
+    }.items() %}
+    case
+      when is_billed_apiece then {{ zero_usd() }}
+      else
+        {%- for class in classes %}
+        {{ class_cost_usd(class ~ '_class_tokens', class ~ '_price') }}{% if not loop.last %} +{% endif %}
+        {%- endfor %}
+    end as full_{{ component }}_cost_usd,
+    {%- endfor %}
     {{ fee_cost_usd('web_search_requests', 'web_search_price') }}
-    + {{ fee_cost_usd('rerank_units', 'rerank_search_price') }}
-    + {{ fee_cost_usd('images', 'image_price') }}
+    + case
+      when not is_billed_apiece then {{ zero_usd() }}
+      when not has_apiece_cost then null
+      else
+        {{ fee_cost_usd('rerank_units', 'rerank_search_price') }}
+        + {{ fee_cost_usd('images', 'image_price') }}
+        + {{ fee_cost_usd('audio_seconds', 'second_price') }}
+        + {{ fee_cost_usd('characters', 'character_price') }}
+    end
     + coalesce({{ usd('request_price') }}, {{ zero_usd() }}) as full_fee_cost_usd
-  from matched
+  from measured
 ),
 
 states as (
@@ -80,7 +113,8 @@ states as (
         full_input_cost_usd + full_cache_read_cost_usd + full_cache_write_cost_usd
         + full_output_cost_usd + full_fee_cost_usd is not null
         then 'priced'
-      when input_class_tokens is null or output_class_tokens is null then 'usage_unknown'
+      when is_billed_apiece and not has_apiece_cost then 'usage_unknown'
+      when not is_billed_apiece and (input_class_tokens is null or output_class_tokens is null) then 'usage_unknown'
       else 'unpriced_usage_class'
     end as price_status
   from components

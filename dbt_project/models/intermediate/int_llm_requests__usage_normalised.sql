@@ -2,20 +2,49 @@
 -- beside a known total counts as 0; a missing total stays unknown. Contradictions get a stable warning code and are
 -- priced at the dearer reading.
 {{ config(tags=['reference']) }}
-with billed_apiece as (
-  -- Embeddings, reranks and moderations have no output, and a rerank has no tokens at all: 0, not unknown.
+{%- set counts = [
+  'input_tokens', 'output_tokens', 'cache_read_tokens', 'cache_write_tokens', 'cache_write_5m_tokens',
+  'cache_write_1h_tokens', 'cache_write_30m_tokens', 'cache_write_12h_tokens', 'reasoning_tokens',
+  'input_audio_tokens', 'output_audio_tokens', 'input_image_tokens', 'stated_total_tokens',
+] %}
+-- A call cannot take this many tokens: a count beyond it, or below zero, is unknown. One such row must not overflow a
+-- day, and a million rows at the limit still sum within 64 bits.
+{%- set limit_tokens = 1000000000000 %}
+with plausible as (
+  select
+    usage_date,
+    request_key,
+    started_at,
+    source_name,
+    pull_id,
+    observations_count,
+    observed_by,
+    observer,
+    {%- for column in attribution_columns() + fee_columns() %}
+    {{ column }},
+    {%- endfor %}
+    {%- for column in counts %}
+    case when {{ column }} between 0 and {{ limit_tokens }} then {{ column }} end as {{ column }},
+    {%- endfor %}
+    input_includes_cache,
+    output_includes_reasoning,
+    usage_warning,
+    {%- for column in counts %}
+    coalesce({{ column }} not between 0 and {{ limit_tokens }}, false){% if not loop.last %} or{% endif %}
+    {%- endfor %} as has_impossible_count
+  from {{ ref('int_llm_requests__deduplicated') }}
+),
+
+without_output as (
+  -- Embeddings and moderations have no output: 0, not unknown.
   select
     *,
-    case
-      when operation_name = 'rerank' and rerank_units is not null then coalesce(input_tokens, 0)
-      else input_tokens
-    end as counted_input_tokens,
+    input_tokens as counted_input_tokens,
     case
       when operation_name in ('embeddings', 'moderation') and input_tokens is not null then coalesce(output_tokens, 0)
-      when operation_name = 'rerank' and rerank_units is not null then coalesce(output_tokens, 0)
       else output_tokens
     end as counted_output_tokens
-  from {{ ref('int_llm_requests__deduplicated') }}
+  from plausible
 ),
 
 stated as (
@@ -27,7 +56,7 @@ stated as (
     coalesce(input_audio_tokens, 0) as stated_input_audio_tokens,
     coalesce(input_image_tokens, 0) as stated_input_image_tokens,
     coalesce(output_audio_tokens, 0) as stated_output_audio_tokens
-  from billed_apiece
+  from without_output
 ),
 
 writes as (
@@ -118,14 +147,20 @@ select
   output_includes_reasoning,
   case
     when usage_warning is not null then usage_warning
+    when has_impossible_count then 'impossible_count'
     when input_includes_cache is null then 'cache_inclusion_unknown'
     when input_includes_cache and not is_input_inclusive and counted_input_tokens is not null then 'cache_exceeds_input'
     when reasoning_tokens > counted_output_tokens then 'reasoning_exceeds_output'
     when stated_input_audio_tokens + stated_input_image_tokens > uncached_input_tokens then 'modalities_exceed_input'
     when
-      stated_total_tokens is not null
-      and stated_total_tokens <> coalesce(counted_input_tokens, 0) + coalesce(counted_output_tokens, 0)
+      -- Some APIs state a total of what they bill as tokens, others one that holds the cached input too.
+      stated_total_tokens <> coalesce(counted_input_tokens, 0) + coalesce(counted_output_tokens, 0)
+      and stated_total_tokens <> coalesce(total_input_tokens, 0) + coalesce(counted_output_tokens, 0)
       then 'total_differs_from_classes'
-    when outcome = 'success' and counted_input_tokens is null then 'usage_missing'
+    when
+      outcome = 'success'
+      and (counted_input_tokens is null or counted_output_tokens is null)
+      and coalesce(rerank_units, images, audio_seconds, characters) is null
+      then 'usage_missing'
   end as usage_warning
 from classes

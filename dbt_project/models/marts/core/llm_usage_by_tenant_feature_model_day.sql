@@ -19,7 +19,15 @@ select
   sum(case when outcome in ('error', 'timeout', 'rate_limited') then 1 else 0 end) as failed_attempts_count,
   sum(case when outcome = 'cancelled' then 1 else 0 end) as cancelled_attempts_count,
   sum(case when price_status in ('unpriced_model', 'unpriced_usage_class') then 1 else 0 end) as unpriced_attempts_count,
-  sum(case when input_tokens is null then 1 else 0 end) as usage_missing_attempts_count,
+  sum(
+    case
+      when
+        (input_tokens is null or output_tokens is null)
+        and price_status not in ('priced', 'response_cache_hit', 'refused_by_provider')
+        then 1
+      else 0
+    end
+  ) as usage_missing_attempts_count,
   sum(case when usage_warning is not null then 1 else 0 end) as usage_warnings_count,
   sum(case when cost_basis = 'estimated' then 1 else 0 end) as estimated_attempts_count,
   sum(coalesce(input_tokens, 0)) as input_tokens,
