@@ -75,7 +75,7 @@ def publish(
     dated = genai_source.read()
     rows, change = refresh.apply(before, dated, now)
     edition.changes.append(change)
-    generated = names.spelled_out()
+    generated = [*names.spelled_out(), *names.documented()]
     multipliers: list[Multiplier] | None = None
     if litellm_map is not None:
         added = fallback.choose(litellm_source.read(litellm_map, litellm_version), dated, now)

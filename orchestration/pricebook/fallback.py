@@ -145,9 +145,9 @@ def _apart(resolved: list[tuple[Entry, str, bool, list[Disagreement]]]) -> set[s
     """
     own: dict[tuple[str, str, str], Entry] = {}
     guesses: dict[tuple[str, str, str], list[Entry]] = defaultdict(list)
-    for entry, model, is_guess, _ in resolved:
+    for entry, model, is_guess, disagreements in resolved:
         group = (entry.provider, entry.region, model)
-        if is_guess:
+        if is_guess and not disagreements:
             guesses[group].append(entry)
         elif entry.name == model:
             own[group] = entry

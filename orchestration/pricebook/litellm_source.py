@@ -81,7 +81,7 @@ _TIERS: Final = {
     "balanced": "balanced",
 }
 _PRICE_KEY: Final = re.compile(
-    r"^(?P<base>[a-z_]+?)(?:_above_(?P<ctx>\d+)k_tokens)?(?:_(?P<tier>batches|flex|priority|ultrafast|balanced))?$"
+    r"^(?P<base>[a-z0-9_]+?)(?:_above_(?P<ctx>\d+)k_tokens)?(?:_(?P<tier>batches|flex|priority|ultrafast|balanced))?$"
 )
 _MTOK: Final = Decimal(1_000_000)
 _KCOUNT: Final = Decimal(1_000)

@@ -17,6 +17,7 @@ from genai_prices.data import providers
 
 from orchestration.pricebook import genai_source
 from orchestration.pricebook.book import AliasRow
+from orchestration.pricebook.documented_names import DOCUMENTED_NAMES
 
 #: How gateways and resource names write the provider in front of the model.
 PREFIXES: Final[dict[str, tuple[str, ...]]] = {
@@ -104,6 +105,16 @@ def spelled_out() -> list[AliasRow]:
                         book_provider, name, resolution.model, genai_source.SOURCE, ""
                     )
     return list(rows.values())
+
+
+def documented() -> list[AliasRow]:
+    """Return the names that only the providers' own pages still spell out."""
+    return [
+        AliasRow(provider, name, model, "documented", "")
+        for provider, models in DOCUMENTED_NAMES.items()
+        for model, names in models.items()
+        for name in names
+    ]
 
 
 def prefixed(models: Iterable[tuple[str, str]], aliases: Iterable[AliasRow]) -> Iterator[AliasRow]:

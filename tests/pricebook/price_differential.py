@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 
 import genai_prices
@@ -53,6 +54,7 @@ class Case:
     service_tier: str
     started_at: datetime
     usage: dict[str, int]
+    genai_model: str
     genai_cost_usd: Decimal
 
 
@@ -135,11 +137,12 @@ class _Without:
         self.reasons: dict[str, list[str]] = defaultdict(list)
         for row in book.rows:
             for difference in known:
-                if difference.note not in ("rounded", "minimum") and difference.covers(row):
+                if difference.note not in ("rounded", "minimum", "name") and difference.covers(row):
                     self.reasons[row.price_id].append(difference.id)
         self.book = PriceBook((row for row in book.rows if row.price_id not in self.reasons), book.aliases)
         self.rounded = [difference for difference in known if difference.note == "rounded"]
         self.minimum = [difference for difference in known if difference.note == "minimum"]
+        self.named = [difference for difference in known if difference.note == "name"]
 
     def explain(self, case: Case, cost: Decimal | None) -> list[str]:
         if cost is None or cost != _reference(self.full, case):
@@ -157,8 +160,16 @@ class _Without:
         full = price_usage(
             self.full, case.provider, model, case.usage, at=case.started_at, service_tier=case.service_tier
         )
+        taken_for = model
+        for difference in self.named:
+            is_its_model = fnmatchcase(case.provider, difference.provider) and fnmatchcase(
+                model, difference.model
+            )
+            if is_its_model and model != case.genai_model:
+                taken_for = case.genai_model
+                reasons.append(difference.id)
         plain = price_usage(
-            self.book, case.provider, model, usage, at=case.started_at, service_tier=case.service_tier
+            self.book, case.provider, taken_for, usage, at=case.started_at, service_tier=case.service_tier
         )
         rows = [line.row for line in full.lines if line.row is not None]
         reasons += [reason for row in rows for reason in self.reasons.get(row.price_id, ())]
@@ -241,25 +252,20 @@ def _random_case(case_id: int, offer: _Offer, aliases: list[str], rng: random.Ra
     if usage is None:
         return None
     name = rng.choice([offer.model.id.lower(), *aliases])
-    cost = _calc_price(offer, name, _genai_usage(usage), started_at, context)
-    if cost is None:
-        return None
-    return Case(case_id, offer.book_provider, name, tier, started_at, usage, cost)
+    arguments = {"genai_request_timestamp": started_at, "price_context": context}
+    if _is_known(offer.provider.id, name):
+        price = genai_prices.calc_price(_genai_usage(usage), name, provider_id=offer.provider.id, **arguments)
+    else:  # a name that only our book knows: ask for the model that it names
+        price = offer.model.calc_price(_genai_usage(usage), offer.provider, **arguments)
+    return Case(
+        case_id, offer.book_provider, name, tier, started_at, usage, price.model.id.lower(), price.total_price
+    )
 
 
-def _calc_price(
-    offer: _Offer, name: str, usage: genai_prices.Usage, at: datetime, context: dict[str, str] | None
-) -> Decimal | None:
-    """Ask by name where genai-prices knows the name, else by the model itself (a name that only we know)."""
-    try:
-        price = genai_prices.calc_price(
-            usage, name, provider_id=offer.provider.id, genai_request_timestamp=at, price_context=context
-        )
-    except LookupError:
-        price = offer.model.calc_price(
-            usage, offer.provider, genai_request_timestamp=at, price_context=context
-        )
-    return price.total_price
+@cache
+def _is_known(provider_id: str, name: str) -> bool:
+    provider = next(p for p in providers if p.id == provider_id)
+    return provider.find_model(name, all_providers=providers) is not None
 
 
 def _context(provider_id: str, tier: str) -> dict[str, str] | None:
@@ -385,4 +391,5 @@ def _genai_usage(usage: dict[str, int]) -> genai_prices.Usage:
         "input_document_pages": total("page", "annotated_page"),
         "input_annotated_document_pages": total("annotated_page"),
     }
-    return genai_prices.Usage(**counts)
+    joins = ("cache_audio_read_tokens", "cache_image_read_tokens")  # must be stated, also when none
+    return genai_prices.Usage(**{name: count for name, count in counts.items() if count or name in joins})
