@@ -137,7 +137,7 @@ class CallProfile:
     Attributes:
         operation_name: `chat`, `embeddings` or `rerank`.
         input_fit, output_fit: The trace whose lengths they follow; None where there are no such tokens.
-        input_scale, output_scale: Assumed: how many times longer than in the trace (agents carry more context).
+        input_scale, output_scale: Assumed: how many times longer than in the trace.
         input_cap, output_cap: Tokens; 185,000 stays below every long-context price tier.
         models: Model → share of the calls.
         fallback: The model that takes over after a failure, None where nothing does.

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
-import numpy.typing as npt
 
 from orchestration.sample_company.catalog import FEATURE_NAMES, Feature
 from orchestration.sample_company.options import SampleOptions
+from orchestration.sample_company.text_columns import Flags, Floats
 
 PLAN_IDS = ("starter", "growth", "enterprise")
 
@@ -27,25 +27,16 @@ _ZONES = (
     ("Australia/Sydney", 10, 0.05),
 )
 _FIRST = (
-    "Amber", "Birch", "Cobalt", "Delta", "Ember", "Fathom", "Granite", "Harbor", "Indigo", "Juniper", "Kestrel",
-    "Lumen", "Meridian", "Nimbus", "Orchard", "Pioneer", "Quartz", "Ridge", "Sable", "Tundra", "Umbra",
-    "Vertex", "Willow", "Xenon", "Yarrow", "Zephyr",
+    "Amber", "Birch", "Cobalt", "Delta", "Ember", "Fathom", "Granite", "Harbor", "Indigo", "Juniper",
+    "Kestrel", "Lumen", "Meridian", "Nimbus", "Orchard", "Pioneer", "Quartz", "Ridge", "Sable", "Tundra",
+    "Umbra", "Vertex", "Willow", "Xenon", "Yarrow", "Zephyr",
 )  # fmt: skip
 _SECOND = (
-    "Analytics",
-    "Freight",
-    "Health",
-    "Insurance",
-    "Labs",
-    "Legal",
-    "Media",
-    "Retail",
-    "Robotics",
-    "Travel",
-)
+    "Analytics", "Freight", "Health", "Insurance", "Labs", "Legal", "Media", "Retail", "Robotics", "Travel",
+)  # fmt: skip
 
 _FEATURE_WEIGHTS = np.array(
-    # Rows: plan; columns: feature. Assumed: what a plan's customers use, relative to the average customer.
+    # Rows: plan; columns: feature. Assumed: what a plan's customers use, relative to the average.
     [[0.9, 1.1, 0.8, 1.2, 1.0], [1.0, 1.0, 1.0, 1.0, 1.0], [1.02, 0.98, 1.04, 0.95, 1.0]]
 )
 
@@ -98,17 +89,17 @@ class Company:
 
     Attributes:
         tenants: In falling order of size (Zipf, exponent 1).
-        share: Shape (tenants, features); share of a feature's operations that a tenant causes, columns sum to 1.
+        share: Shape (tenants, features); a tenant's share of a feature's operations, columns sum to 1.
     """
 
     tenants: tuple[Tenant, ...]
-    share: npt.NDArray[np.float64]
+    share: Floats
 
     def rank(self, fraction: float) -> int:
         """Return the position of the tenant at this fraction of the ranking, 0 the largest."""
         return min(len(self.tenants) - 1, int(fraction * len(self.tenants)))
 
-    def is_active(self, day: int) -> npt.NDArray[np.bool_]:
+    def is_active(self, day: int) -> Flags:
         """Return, for each tenant, whether it is a customer on this day number."""
         return np.array([tenant.first_day <= day <= tenant.last_day for tenant in self.tenants])
 
@@ -150,9 +141,7 @@ def build_company(options: SampleOptions) -> Company:
                 name=name,
                 billing_timezone=zone,
                 utc_offset_hours=offset,
-                created_at=datetime.combine(
-                    created, time(hour=int(rng.integers(7, 18))), tzinfo=UTC
-                ),
+                created_at=datetime.combine(created, time(hour=int(rng.integers(7, 18))), tzinfo=UTC),
                 plan=0 if upgraded else int(plans[index]),
                 seats=max(3, int(2500 * sizes[index] / np.log(count + 1) * rng.uniform(0.7, 1.4))),
                 first_day=first_day,

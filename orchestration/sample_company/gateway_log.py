@@ -2,7 +2,7 @@
 
 Belongs here: the payload's shape as LiteLLM 1.109 writes it. Does not belong here: what happened.
 
-The gateway is set up with a success callback only, a common configuration, so failed calls are not in its log.
+The gateway is set up with a success callback only, a common configuration, so its log lacks failed calls.
 """
 
 from __future__ import annotations
@@ -10,9 +10,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from orchestration.sample_company import columns
 from orchestration.sample_company.attempts import Attempts
@@ -28,10 +25,22 @@ from orchestration.sample_company.catalog import (
     Provider,
 )
 from orchestration.sample_company.company import Company
-from orchestration.sample_company.ids import hex_ids, join, mix, number_field, pick, text_buffer, text_field
+from orchestration.sample_company.ids import hex_ids, mix
 from orchestration.sample_company.ledger import list_pico_usd
 from orchestration.sample_company.operations import Operations
 from orchestration.sample_company.prices import PICO, TokenClass
+from orchestration.sample_company.text_columns import (
+    Ints,
+    Text,
+    dashed,
+    digits_of,
+    join,
+    number_field,
+    pick,
+    seconds,
+    text_buffer,
+    text_field,
+)
 
 _REDACTED = (
     ',"messages":[{"role":"user","content":"redacted-by-litellm"}],"response":{"choices":[{"message":'
@@ -61,7 +70,7 @@ class GatewayLog:
             out.write(text_buffer(self._lines(ops, attempts, rows)))
         return len(rows)
 
-    def _lines(self, ops: Operations, attempts: Attempts, rows: npt.NDArray[np.int64]) -> pa.Array:
+    def _lines(self, ops: Operations, attempts: Attempts, rows: Ints) -> Text:
         operation = attempts.operation[rows]
         start = attempts.start_ms[rows]
         tokens, output = attempts.tokens[rows], attempts.output[rows]
@@ -69,29 +78,29 @@ class GatewayLog:
         after_cut = (
             (start >= self._cut_ms).astype(np.int64) if self._cut_ms is not None else np.zeros_like(start)
         )
-        pico = list_pico_usd(attempts.model[rows], attempts.tier[rows], tokens, output, after_cut)
+        pico = list_pico_usd(attempts.model[rows], attempts.tier[rows], tokens, output, after_cut=after_cut)
         call = mix(attempts.uid[rows], 17), mix(attempts.uid[rows], 18)
         return join(
             '{"id":"',
-            columns.response_ids(attempts, rows),
+            columns.openai_response_ids(attempts, rows),
             '","litellm_call_id":"',
-            _uuids(hex_ids("", *call)),
+            dashed(hex_ids("", *call), (8, 12, 16, 20)),
             '","trace_id":"',
             columns.trace_ids(ops.uid[operation]),
             '","session_id":""',
             pick([_head(Model(model), tier) for model in Model for tier in range(3)],
                  attempts.model[rows] * 3 + attempts.tier[rows]),
             ',"startTime":',
-            _seconds(start),
+            seconds(start),
             ',"endTime":',
-            _seconds(start + attempts.latency_ms[rows]),
+            seconds(start + attempts.latency_ms[rows]),
             ',"completionStartTime":',
-            _seconds(start + attempts.latency_ms[rows]),
+            seconds(start + attempts.latency_ms[rows]),
             number_field("prompt_tokens", total),
             number_field("completion_tokens", output),
             number_field("total_tokens", total + output),
             ',"response_cost":',
-            pc.cast(pa.array(pico / PICO), pa.string()),
+            digits_of(pico / PICO),
             text_field("end_user", columns.tenant_ids(self._company, ops, operation)),
             ',"metadata":{"user_api_key_alias":"ticket-classifier","user_api_key_team_id":"support"',
             text_field("user_api_key_end_user_id", columns.tenant_ids(self._company, ops, operation)),
@@ -112,7 +121,7 @@ def _head(model: Model, tier: int) -> str:
     )
 
 
-def _usage_object(attempts: Attempts, rows: npt.NDArray[np.int64]) -> list[pa.Array | str]:
+def _usage_object(attempts: Attempts, rows: Ints) -> list[Text | str]:
     tokens, output = attempts.tokens[rows], attempts.output[rows]
     is_claude = attempts.provider[rows] == Provider.ANTHROPIC
     writes = tokens[:, TokenClass.CACHE_WRITE_5M :].sum(axis=1)
@@ -134,17 +143,3 @@ def _usage_object(attempts: Attempts, rows: npt.NDArray[np.int64]) -> list[pa.Ar
         text_field("service_tier", pick(["standard"], np.zeros(len(rows), dtype=int)), is_claude),
         "}",
     ]
-
-
-def _seconds(ms: npt.NDArray[np.int64]) -> pa.Array:
-    whole = pc.cast(pa.array(ms // 1000), pa.string())
-    rest = pc.utf8_lpad(pc.cast(pa.array(ms % 1000), pa.string()), 3, "0")
-    return pc.binary_join_element_wise(whole, rest, ".")
-
-
-def _uuids(digits: pa.Array) -> pa.Array:
-    pieces = [
-        pc.utf8_slice_codeunits(digits, start, stop)
-        for start, stop in ((0, 8), (8, 12), (12, 16), (16, 20), (20, 32))
-    ]
-    return pc.binary_join_element_wise(*pieces, "-")

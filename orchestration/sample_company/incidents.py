@@ -1,10 +1,10 @@
 """What goes wrong at the sample company, and when: the plan of the planted incidents.
 
-Belongs here: days, scopes, causes and the strength of each incident. Does not belong here: how traffic is changed
-by it (`operations`, `attempts`, `oracle`) and how large it became (`truth`).
+Belongs here: days, scopes, causes and the strength of each incident. Does not belong here: how traffic is
+changed by it (`operations`, `attempts`, `oracle`) and how large it became (`truth`).
 
-Days are fractions of the period, so that every length of sample has the same story. Incidents that can only be
-seen against a history are planted from `HISTORY_DAYS` days on.
+Days are fractions of the period, so that every length of sample has the same story. Incidents that can only
+be seen against a history are planted from `HISTORY_DAYS` days on.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Incident:
 
     Attributes:
         first_day, last_day: Day numbers, inclusive.
-        rule: What should notice it: an alert rule, or the mart in which it shows.
+        rule: What should notice it: the `alert_rule` of an alert, or the mart in which it shows.
         tenant: Position in the ranking of tenants; None when it concerns all of them.
     """
 
@@ -135,7 +135,7 @@ def plan_incidents(options: SampleOptions, company: Company) -> IncidentPlan:
 
     found = [
         Incident(
-            IncidentKind.EMBEDDING_RUNAWAY, day(0.34), day(0.34), "embedding_tokens_over_generation_tokens",
+            IncidentKind.EMBEDDING_RUNAWAY, day(0.34), day(0.34), "embedding_overrun",
             "an indexing job lost its cursor and embedded the whole knowledge base again and again",
             tenant=company.rank(company_module.INDEXING_RANK), feature=Feature.RAG_ANSWERS,
             model=Model.EMBEDDING_3_SMALL, provider="openai",
@@ -146,7 +146,7 @@ def plan_incidents(options: SampleOptions, company: Company) -> IncidentPlan:
             feature=Feature.DRAFT_WRITER,
         ),
         Incident(
-            IncidentKind.UNINSTRUMENTED_SERVICE, day(0.36), last, "unattributed_cost_by_provider_day: unlogged_usage",
+            IncidentKind.UNINSTRUMENTED_SERVICE, day(0.36), last, "unattributed_share",
             "the data science team calls the provider from notebooks that nobody instrumented",
             provider="openai",
         ),
@@ -162,7 +162,7 @@ def plan_incidents(options: SampleOptions, company: Company) -> IncidentPlan:
         ),
         Incident(
             IncidentKind.RESTATED_BILL, max(0, last - 4), max(0, last - 4), "restatements",
-            "the first answer for the day lacked its last three hours; the later one holds them and a service credit",
+            "the first answer lacked the day's last three hours; the later one has them and a credit",
             provider="openai",
         ),
         Incident(
@@ -179,29 +179,29 @@ def plan_incidents(options: SampleOptions, company: Company) -> IncidentPlan:
                 IncidentKind.BUDGET_BURN,
                 first,
                 min(last, first + 6),
-                "month_budget_80_pct_in_first_week",
+                "budget_burned_in_first_week",
                 "this month's company budget was entered about four times too low",
-            )  # fmt: skip
+            )
         )
     if days >= HISTORY_DAYS:
         found += [
             Incident(
-                IncidentKind.NOISY_TENANT, day(0.22), day(0.22) + 2, "tenant_day_over_2x_average",
+                IncidentKind.NOISY_TENANT, day(0.22), day(0.22) + 2, "tenant_spend_spike",
                 "a script of this customer polls every feature; six times its usual traffic",
                 tenant=company.rank(company_module.NOISY_RANK),
             ),
             Incident(
-                IncidentKind.RETRY_STORM, day(0.44), day(0.44) + 1, "errors_over_5_pct_with_rising_tokens",
+                IncidentKind.RETRY_STORM, day(0.44), day(0.44) + 1, "error_rate_with_rising_tokens",
                 "a client time-out below the provider's latency: calls are billed, given up and sent again",
                 feature=Feature.SEARCH_ASSIST,
             ),
             Incident(
-                IncidentKind.PROMPT_GROWTH, day(0.56), last, "feature_tokens_per_success_up_40_pct",
+                IncidentKind.PROMPT_GROWTH, day(0.56), last, "feature_token_regression",
                 "a release of rag_answers put whole documents instead of passages into the prompt",
                 feature=Feature.RAG_ANSWERS,
             ),
             Incident(
-                IncidentKind.CACHE_COLLAPSE, day(0.69), day(0.69) + 3, "cache_hit_rate_collapse",
+                IncidentKind.CACHE_COLLAPSE, day(0.69), day(0.69) + 3, "cache_hit_collapse",
                 "a timestamp at the head of the system prompt made every prompt prefix new",
                 feature=Feature.SUPPORT_COPILOT, provider="anthropic",
             ),
@@ -211,7 +211,7 @@ def plan_incidents(options: SampleOptions, company: Company) -> IncidentPlan:
                 feature=Feature.DRAFT_WRITER, provider="anthropic",
             ),
             Incident(
-                IncidentKind.OUTGROWN_PLAN, day(0.63), last, "non_enterprise_tenant_over_50_usd_a_day",
+                IncidentKind.OUTGROWN_PLAN, day(0.63), last, "tenant_without_enterprise_tier",
                 "a customer without an enterprise AI tier grows 9 % a day",
                 tenant=company.rank(company_module.OUTGROWN_RANK),
             ),

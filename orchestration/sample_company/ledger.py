@@ -1,25 +1,22 @@
 """What was really used and what it cost at list price, added up from the provider's side of the attempts.
 
-Belongs here: exact sums over attempts, by where they are billed, by who caused them, and by incident. Does not
-belong here: bills (`oracle`) and the form in which the truth is written (`truth`).
+Belongs here: exact sums over attempts, by where they are billed, by who caused them, and by incident. Does
+not belong here: bills (`oracle`) and the form in which the truth is written (`truth`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from orchestration.sample_company.attempts import Attempts
 from orchestration.sample_company.catalog import FEATURE_OF_KIND, Kind, Outcome
 from orchestration.sample_company.incidents import IncidentKind
 from orchestration.sample_company.operations import DAY_MS, Operations
 from orchestration.sample_company.prices import RERANK_PICO_USD, pico_usd_per_token
-
-Ints = npt.NDArray[np.int64]
+from orchestration.sample_company.text_columns import Flags, Ints
 
 LATE_FROM_MS = 21 * 3_600_000
 """The restated day's first answer lacks what began from this time of day on."""
@@ -32,7 +29,7 @@ TenantKey = tuple[int, int, int]
 
 @dataclass
 class Usage:
-    """Usage of one billing slot, model, tier and day, as the provider counts it; tokens by disjoint class."""
+    """Usage of one slot, model, tier and day, as the provider counts it; tokens by disjoint class."""
 
     tokens: list[int] = field(default_factory=lambda: [0] * 5)
     requests: int = 0
@@ -45,7 +42,7 @@ class Usage:
 
 @dataclass
 class Cost:
-    """Attempts, their tokens and their list cost in pico-dollars (10⁻¹² USD); unpriced attempts cost 0 here."""
+    """Attempts, their tokens and their list cost in pico-dollars (10⁻¹² USD); unpriced ones add 0."""
 
     attempts: int = 0
     served: int = 0
@@ -79,10 +76,10 @@ class IncidentSize:
 class Ledger:
     """Sums over any number of parts."""
 
-    usage: dict[UsageKey, Usage] = field(default_factory=dict)
-    tenants: dict[TenantKey, Cost] = field(default_factory=dict)
-    incidents: dict[IncidentKind, IncidentSize] = field(default_factory=dict)
-    outcomes: dict[str, int] = field(default_factory=dict)
+    usage: dict[UsageKey, Usage] = field(default_factory=dict[UsageKey, Usage])
+    tenants: dict[TenantKey, Cost] = field(default_factory=dict[TenantKey, Cost])
+    incidents: dict[IncidentKind, IncidentSize] = field(default_factory=dict[IncidentKind, IncidentSize])
+    outcomes: dict[str, int] = field(default_factory=dict[str, int])
 
     def merge(self, other: Ledger) -> None:
         """Add the sums of another part."""
@@ -98,14 +95,14 @@ class Ledger:
             self.outcomes[name] = self.outcomes.get(name, 0) + count
 
 
-def exact_sums(groups: Ints, values: npt.NDArray[Any], count: int) -> list[int]:
+def exact_sums(groups: Ints, values: Ints, count: int) -> list[int]:
     """Return the exact sum of non-negative whole values in each group; floats would lose digits above 2⁵³."""
     low = np.bincount(groups, values & 0xFFFFFF, minlength=count)
     high = np.bincount(groups, values >> 24, minlength=count)
     return [int(h) * (1 << 24) + int(lo) for h, lo in zip(high, low, strict=True)]
 
 
-def list_pico_usd(model: Ints, tier: Ints, tokens: Ints, output: Ints, after_cut: Ints) -> Ints:
+def list_pico_usd(model: Ints, tier: Ints, tokens: Ints, output: Ints, *, after_cut: Ints) -> Ints:
     """Return the list cost of each row in pico-dollars, without fees."""
     prices = pico_usd_per_token()[after_cut, model, tier]
     return (tokens * prices[:, :4]).sum(axis=1) + output * prices[:, 4]
@@ -129,7 +126,7 @@ def post(ops: Operations, attempts: Attempts, cut_ms: int | None) -> Ledger:
     day = attempts.start_ms // DAY_MS
     tokens = np.where(served[:, None], attempts.tokens, 0)
     output = np.where(served, attempts.output, 0)
-    pico = list_pico_usd(attempts.model, attempts.tier, tokens, output, after_cut)
+    pico = list_pico_usd(attempts.model, attempts.tier, tokens, output, after_cut=after_cut)
     pico += np.where(served & (attempts.kind == Kind.RAG_RERANK), RERANK_PICO_USD, 0)
 
     is_late = (attempts.start_ms % DAY_MS) >= LATE_FROM_MS
@@ -148,7 +145,7 @@ def post(ops: Operations, attempts: Attempts, cut_ms: int | None) -> Ledger:
         ledger.tenants[(key[0], key[1], key[2])] = Cost(members, *sums)
 
     usual_tokens = np.where(served[:, None], attempts.usual_tokens, 0)
-    usual = list_pico_usd(attempts.usual_model, attempts.tier, usual_tokens, output, after_cut)
+    usual = list_pico_usd(attempts.usual_model, attempts.tier, usual_tokens, output, after_cut=after_cut)
     for kind in IncidentKind:
         if kind is IncidentKind.NONE:
             continue
@@ -173,7 +170,7 @@ def post(ops: Operations, attempts: Attempts, cut_ms: int | None) -> Ledger:
     return ledger
 
 
-def _total(values: Ints, rows: npt.NDArray[np.bool_]) -> int:
+def _total(values: Ints, rows: Flags) -> int:
     return exact_sums(np.zeros(int(rows.sum()), dtype=np.int64), values[rows], 1)[0]
 
 

@@ -1,7 +1,7 @@
 """What users do: the operations of one part of one day.
 
-Belongs here: how many operations each tenant causes, when, by whom, in which conversation, and which of them exist
-only because of an incident. Does not belong here: calls, models and tokens (`attempts`).
+Belongs here: how many operations each tenant causes, when, by whom, in which conversation, and which of them
+exist only because of an incident. Does not belong here: calls, models and tokens (`attempts`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import numpy as np
-import numpy.typing as npt
 
 from orchestration.sample_company import figures
 from orchestration.sample_company.catalog import (
@@ -28,13 +27,14 @@ from orchestration.sample_company.incidents import (
     IncidentPlan,
 )
 from orchestration.sample_company.options import SampleOptions
+from orchestration.sample_company.text_columns import Floats, Ints
 
 DAY_MS = 86_400_000
 LAST_START_MS = DAY_MS - 1_800_000
-"""On the last day nothing begins in the last half hour, so that nothing runs over into a day without a bill."""
+"""On the last day nothing begins in the last half hour, so that nothing runs into a day without a bill."""
 
 ATTEMPTS_PER_PLANNED_CALL = 1.038
-"""Retries and incidents included; measured on the default sample, so that `requests` comes out as asked for."""
+"""Retries and incidents included; measured on the default sample, so that `requests` comes out right."""
 
 EMBEDDING_RUNAWAY_REQUEST_SHARE = 0.45
 """Requests of the runaway indexing job, as a share of a usual day's requests."""
@@ -52,11 +52,11 @@ class Operations:
 
     uid: U64
     conversation: U64
-    start_ms: npt.NDArray[np.int64]
-    tenant: npt.NDArray[np.int64]
-    flow: npt.NDArray[np.int64]
-    user: npt.NDArray[np.int64]
-    extra_by: npt.NDArray[np.int64]
+    start_ms: Ints
+    tenant: Ints
+    flow: Ints
+    user: Ints
+    extra_by: Ints
 
     def __len__(self) -> int:
         return len(self.uid)
@@ -81,7 +81,7 @@ class Demand:
         weekday = (self.options.start_date + timedelta(days=day)).weekday()
         return figures.WEEKDAY_FACTORS[weekday] * (1.0 + figures.GROWTH_PER_DAY * day)
 
-    def expected(self, day: int) -> dict[IncidentKind, npt.NDArray[np.float64]]:
+    def expected(self, day: int) -> dict[IncidentKind, Floats]:
         """Return expected operations, shape (tenants, flows), by what causes them (`NONE`: ordinary use)."""
         active = self.company.is_active(day)[:, None]
         ordinary = self._share * (self._season(day) * self._scale) * active
@@ -110,7 +110,7 @@ class Demand:
         return max(1, int(np.ceil(sum(float(one.sum()) for one in self.expected(day).values()) / most)))
 
 
-def _whole_counts(expected: npt.NDArray[np.float64], rng: np.random.Generator) -> npt.NDArray[np.int64]:
+def _whole_counts(expected: Floats, rng: np.random.Generator) -> Ints:
     """Round expectations to whole counts by systematic sampling: the total is kept to within one."""
     edges = np.floor(np.concatenate([[0.0], np.cumsum(expected)]) + rng.random())
     return np.diff(edges).astype(np.int64)
@@ -120,9 +120,9 @@ def draw_operations(demand: Demand, day: int, part: int, parts: int) -> Operatio
     """Draw the operations of one part of a day."""
     options, company = demand.options, demand.company
     rng = np.random.default_rng([options.seed, 2, day, part])
-    tenants: list[npt.NDArray[np.int64]] = []
-    flows: list[npt.NDArray[np.int64]] = []
-    causes: list[npt.NDArray[np.int64]] = []
+    tenants: list[Ints] = []
+    flows: list[Ints] = []
+    causes: list[Ints] = []
     for cause, expected in demand.expected(day).items():
         wobble = rng.lognormal(0.0, 0.08, size=(len(expected), 1)) if cause is IncidentKind.NONE else 1.0
         counts = _whole_counts((expected * wobble / parts).ravel(), rng)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 DEFAULT_END_DATE = date(2026, 10, 31)
-"""The last day of the default sample, fixed so that its bytes never change; it closes a calendar month."""
+"""The last day of the default sample: fixed, so that its bytes stay the same, and the end of a month."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class SampleOptions:
     Attributes:
         seed: Same seed and same options give the same bytes.
         days: Number of UTC days, at least 1. Incidents that need a history are planted from 28 days on.
-        requests: Attempts to aim for over all days; the true number lies within 2 % of it.
+        requests: Attempts to aim for over all days; the true number lies within 3 % of it from 1,000 a day on.
         tenants: Number of paying customers, at least 5.
         end_date: The last UTC day, inclusive.
         observed_share: Share, 0 to 1, of what OpenTelemetry and the gateway could see that they do export.
@@ -67,7 +67,7 @@ class SampleManifest:
     Attributes:
         root: The folder given to `generate`.
         options: The options it was generated with.
-        request_lines: Lines in the application's request log (retries, fallbacks and repeated lines included).
+        request_lines: Lines in the application's request log, retries and repeated lines included.
         spans: Inference spans in the OTLP files (their parents not counted).
         gateway_lines: Lines in the gateway's log.
         outcome_lines: Lines in the outcome log.

@@ -1,8 +1,8 @@
 """The providers' side of the story: what their usage reports and bills say.
 
-Belongs here: usage buckets and cost lines, computed from the provider-side truth with the price table of `prices`,
-in decimals, in the providers' own fields, in two revisions. Does not belong here: HTTP (`providers`) and any code
-or data that the warehouse uses.
+Belongs here: usage buckets and cost lines, computed from the provider-side truth with the price table of
+`prices`, in decimals, in the providers' own fields, in two revisions. Does not belong here: HTTP
+(`providers`) and any code or data that the warehouse uses.
 
 Revision 1 is what the restated day looked like at first; revision 2 is what it looks like now.
 """

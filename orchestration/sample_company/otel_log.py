@@ -1,10 +1,12 @@
 """What OpenTelemetry saw: OTLP/JSON lines as a collector's file exporter writes them.
 
-Belongs here: spans, their attributes and how they are batched into lines. Does not belong here: what happened.
+Belongs here: spans, their attributes and how they are batched into lines. Does not belong here: what
+happened.
 
-Two services export spans. `rag-api` runs the OpenAI instrumentation of the older generation of names, and its calls
-are in the request log as well. `search-edge` is new, writes the newest names, and nothing else knows its calls.
-Tenant, feature, release and user stand on the operation's root span only, which may arrive a line later.
+Two services export spans. `rag-api` runs the OpenAI instrumentation of the older generation of names, and its
+calls are in the request log as well. `search-edge` is new, writes the newest names, and nothing else knows
+its calls. Tenant, feature, release and user stand on the operation's root span only, which may arrive a line
+later.
 """
 
 from __future__ import annotations
@@ -13,9 +15,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from orchestration.sample_company import columns
 from orchestration.sample_company.attempts import Attempts
@@ -31,11 +30,21 @@ from orchestration.sample_company.catalog import (
 )
 from orchestration.sample_company.columns import ReleaseCalendar
 from orchestration.sample_company.company import Company
-from orchestration.sample_company.ids import join, mix, pick, text_buffer
+from orchestration.sample_company.ids import mix
 from orchestration.sample_company.operations import Operations
 from orchestration.sample_company.prices import TokenClass
-
-Rows = npt.NDArray[np.int64]
+from orchestration.sample_company.text_columns import (
+    Flags,
+    Ints,
+    Text,
+    around,
+    comma_joined,
+    digits_of,
+    join,
+    only_where,
+    pick,
+    text_buffer,
+)
 
 OPERATIONS_PER_LINE = 48
 _ROOTS_LAG = 12
@@ -105,17 +114,16 @@ def _text(key: str, value: str) -> str:
     return f'{{"key":"{key}","value":{{"stringValue":"{value}"}}}}'
 
 
-def _text_attribute(key: str, values: pa.Array) -> pa.Array:
-    return pc.binary_join_element_wise(f',{{"key":"{key}","value":{{"stringValue":"', values, '"}}', "")
+def _text_attribute(key: str, values: Text) -> Text:
+    return around(f',{{"key":"{key}","value":{{"stringValue":"', values, '"}}')
 
 
-def _int_attribute(key: str, values: Rows, known: npt.NDArray[np.bool_]) -> pa.Array:
-    text = pc.cast(pa.array(values, mask=~known), pa.string())
-    return pc.binary_join_element_wise(f',{{"key":"{key}","value":{{"intValue":"', text, '"}}', "")
+def _int_attribute(key: str, values: Ints, known: Flags) -> Text:
+    return around(f',{{"key":"{key}","value":{{"intValue":"', only_where(known, digits_of(values)), '"}}')
 
 
-def _nanos(ms: Rows) -> pa.Array:
-    return pc.binary_join_element_wise(pc.cast(pa.array(ms), pa.string()), "000000", "")
+def _nanos(ms: Ints) -> Text:
+    return around("", digits_of(ms), "000000")
 
 
 class OtelLog:
@@ -141,8 +149,8 @@ class OtelLog:
         return spans
 
     def _lines(
-        self, service: _Service, ops: Operations, attempts: Attempts, release: Rows, rows: Rows
-    ) -> pa.Array:
+        self, service: _Service, ops: Operations, attempts: Attempts, release: Ints, rows: Ints
+    ) -> Text:
         operations, rank = np.unique(attempts.operation[rows], return_inverse=True)
         last_of = np.append(np.flatnonzero(np.diff(rank)), len(rank) - 1)
         ends = (attempts.start_ms + attempts.latency_ms)[rows]
@@ -152,15 +160,13 @@ class OtelLog:
         root_rank = np.arange(len(operations)) + _ROOTS_LAG
         return join(
             service.head(),
-            _joined(calls, rank // OPERATIONS_PER_LINE, lines),
+            comma_joined(calls, rank // OPERATIONS_PER_LINE, lines),
             service.middle(),
-            _joined(roots, root_rank // OPERATIONS_PER_LINE, lines),
+            comma_joined(roots, root_rank // OPERATIONS_PER_LINE, lines),
             _TAIL,
         )
 
-    def _roots(
-        self, service: _Service, ops: Operations, operations: Rows, release: Rows, ends: Rows
-    ) -> pa.Array:
+    def _roots(self, service: _Service, ops: Operations, operations: Ints, release: Ints, ends: Ints) -> Text:
         uid = ops.uid[operations]
         names = [FEATURE_NAMES[feature] for feature in FEATURE_OF_FLOW]
         return join(
@@ -183,7 +189,7 @@ class OtelLog:
             '],"status":{}}',
         )
 
-    def _calls(self, service: _Service, ops: Operations, attempts: Attempts, rows: Rows) -> pa.Array:
+    def _calls(self, service: _Service, ops: Operations, attempts: Attempts, rows: Ints) -> Text:
         operation_uid = ops.uid[attempts.operation[rows]]
         is_chat = attempts.kind[rows] != Kind.RAG_EMBED
         known = attempts.has_usage[rows]
@@ -197,7 +203,7 @@ class OtelLog:
             '","parentSpanId":"',
             columns.parent_span_ids(operation_uid),
             self._fixed(service, attempts, rows),
-            _text_attribute("gen_ai.response.id", columns.response_ids(attempts, rows)),
+            _text_attribute("gen_ai.response.id", columns.openai_response_ids(attempts, rows)),
             _int_attribute("gen_ai.usage.input_tokens", tokens.sum(axis=1), known),
             _int_attribute("gen_ai.usage.output_tokens", attempts.logged_output[rows], known & is_chat),
             _int_attribute(
@@ -220,7 +226,7 @@ class OtelLog:
             ),
         )
 
-    def _fixed(self, service: _Service, attempts: Attempts, rows: Rows) -> pa.Array:
+    def _fixed(self, service: _Service, attempts: Attempts, rows: Ints) -> Text:
         code = (attempts.kind[rows] * 16 + attempts.model[rows]) * 16 + attempts.outcome[rows]
         distinct, group = np.unique(code, return_inverse=True)
         rendered = [
@@ -246,9 +252,3 @@ def _render_call(service: _Service, kind: int, model: int, outcome: int) -> str:
     if not succeeded:
         attributes.append(_text("error.type", _ERROR_TYPES[Outcome(outcome)]))
     return f'","name":"{operation} {REQUEST_MODEL_IDS[model]}","kind":3,"attributes":[' + ",".join(attributes)
-
-
-def _joined(spans: pa.Array, line: Rows, lines: int) -> pa.Array:
-    """Return, for each of `lines` lines, the spans that belong to it, separated by commas; `line` is sorted."""
-    offsets = np.searchsorted(line, np.arange(lines + 1), side="left").astype(np.int32)
-    return pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), spans), ",")

@@ -1,30 +1,38 @@
 """What users made of the answers: `product.outcome` lines, late ones and second thoughts included.
 
-Belongs here: who accepts what, when, and how the event names its operation. Does not belong here: calls and cost.
+Belongs here: who accepts what, when, and how the event names its operation. Does not belong here: calls and
+cost.
 
-Of every hundred events about six come one to five days late, two accepted ones are taken back within five days,
-and two are clicked twice: one with the same event id, one with a new one.
+Of every hundred events about six come one to five days late, two accepted ones are taken back within five
+days, and two are clicked twice: one with the same event id, one with a new one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import IntEnum
 
 import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from orchestration.sample_company import columns
 from orchestration.sample_company.attempts import Attempts
-from orchestration.sample_company.catalog import FEATURE_NAMES, FEATURE_OF_FLOW, Flow, Outcome
+from orchestration.sample_company.catalog import FEATURE_NAMES, FEATURE_OF_FLOW, Feature, Outcome
 from orchestration.sample_company.company import Company
-from orchestration.sample_company.ids import U64, hex_ids, join, mix, pick, text_field
+from orchestration.sample_company.ids import U64, hex_ids, mix
 from orchestration.sample_company.operations import DAY_MS, Operations
 from orchestration.sample_company.options import SampleOptions
-
-Ints = npt.NDArray[np.int64]
+from orchestration.sample_company.text_columns import (
+    Flags,
+    Ints,
+    Text,
+    concat,
+    digits_of,
+    join,
+    moments,
+    pick,
+    take,
+)
 
 LATE_SHARE, REVERSED_SHARE, SAME_ID_SHARE, NEW_ID_SHARE = 0.06, 0.02, 0.01, 0.01
 LATEST_DAYS = 5
@@ -84,9 +92,9 @@ class Events:
 
     at_ms: Ints
     verdict: Ints
-    is_repeat: npt.NDArray[np.bool_]
-    is_late: npt.NDArray[np.bool_]
-    lines: pa.Array
+    is_repeat: Flags
+    is_late: Flags
+    lines: Text
 
     def counts(self, end_ms: int) -> OutcomeCounts:
         """Count the events that happened before a moment."""
@@ -94,16 +102,16 @@ class Events:
         accepted, rejected, reversed_ = (int((seen & (self.verdict == one)).sum()) for one in range(3))
         return OutcomeCounts(accepted, rejected, reversed_, int((seen & self.is_late).sum()))
 
-    def by_day(self) -> Iterator[tuple[int, Ints, pa.Array]]:
+    def by_day(self) -> Iterator[tuple[int, Ints, Text]]:
         """Yield (days since 1970, moments, lines) for each UTC day with events."""
         day = self.at_ms // DAY_MS
         for one in np.unique(day):
             rows = np.flatnonzero(day == one)
-            yield int(one), self.at_ms[rows], self.lines.take(pa.array(rows))
+            yield int(one), self.at_ms[rows], take(self.lines, rows)
 
 
 def draw_events(
-    ops: Operations, attempts: Attempts, company: Company, options: SampleOptions, day: int, part: int
+    ops: Operations, attempts: Attempts, company: Company, options: SampleOptions, *, day: int, part: int
 ) -> Events:
     """Draw the outcome events of the operations of one part of a day."""
     rng = np.random.default_rng([options.seed, 4, day, part])
@@ -144,47 +152,99 @@ def draw_events(
     is_repeat[len(judged) : len(judged) + repeats] = True
     is_late = np.zeros(len(rows), dtype=bool)
     is_late[: len(judged)] = late
+    batch = _Batch(judged[rows], last_of[judged[rows]], moments, verdicts, uids, uid[rows])
     return Events(
         at_ms=moments,
         verdict=verdicts,
         is_repeat=is_repeat,
         is_late=is_late,
-        lines=_lines(ops, attempts, company, judged[rows], last_of, moments, uids, verdicts, uid[rows]),
+        lines=batch.lines(ops, attempts, company),
     )
 
 
-def _lines(
-    ops: Operations,
-    attempts: Attempts,
-    company: Company,
-    operation: Ints,
-    last_of: Ints,
-    at_ms: Ints,
-    uid: U64,
-    verdict: Ints,
-    first_uid: U64,
-) -> pa.Array:
-    flow = ops.flow[operation]
-    operation_uid = ops.uid[operation]
-    values = [f',"value_usd":"{habit.value_usd}"' if habit.value_usd else None for habit in _HABITS]
-    value = pc.if_else(pa.array(verdict == ACCEPTED), pick(values, flow), pa.scalar(None, pa.string()))
-    # The search page knows its trace only, the classifier the request that answered; the others the operation.
-    by_trace, by_request = flow == Flow.SEARCH, flow == Flow.CLASSIFY
-    return join(
-        '{"event":"product.outcome","event_id":"',
-        hex_ids("evt_", uid),
-        '","ts":"',
-        columns.moments(at_ms),
-        '"',
-        text_field("name", pick([habit.name for habit in _HABITS], flow)),
-        text_field("tenant_id", columns.tenant_ids(company, ops, operation)),
-        text_field("user_id", columns.user_ids(company, ops, operation)),
-        text_field("feature", pick([FEATURE_NAMES[feature] for feature in FEATURE_OF_FLOW], flow)),
-        text_field("verdict", pick(_VERDICTS, verdict)),
-        text_field("reverses", hex_ids("evt_", first_uid), verdict == REVERSED),
-        text_field("operation_id", columns.operation_ids(operation_uid), ~by_trace & ~by_request),
-        text_field("trace_id", columns.trace_ids(operation_uid), by_trace),
-        text_field("request_id", columns.request_ids(attempts.uid[last_of[operation]]), by_request),
-        value,
-        "}\n",
-    )
+class _Reference(IntEnum):
+    """How an event names what it judges: the search page knows its trace only, the classifier its request."""
+
+    OPERATION = 0
+    TRACE = 1
+    REQUEST = 2
+
+
+_REFERENCE_OF_FLOW = np.array(
+    [
+        _Reference.OPERATION,
+        _Reference.OPERATION,
+        _Reference.OPERATION,
+        _Reference.OPERATION,
+        _Reference.TRACE,
+        _Reference.REQUEST,
+    ]
+)
+
+
+def _fixed(habit: _Habit, feature: Feature, verdict: str) -> str:
+    value = f',"value_usd":"{habit.value_usd}"' if habit.value_usd and verdict == "accepted" else ""
+    return f',"name":"{habit.name}","feature":"{FEATURE_NAMES[feature]}","verdict":"{verdict}"{value}'
+
+
+_FIXED = [
+    _fixed(habit, feature, verdict)
+    for habit, feature in zip(_HABITS, FEATURE_OF_FLOW, strict=True)
+    for verdict in _VERDICTS
+]
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Events to be written: the position of their operation and attempt, when, and who they are."""
+
+    operation: Ints
+    attempt: Ints
+    at_ms: Ints
+    verdict: Ints
+    uid: U64
+    first_uid: U64
+
+    def lines(self, ops: Operations, attempts: Attempts, company: Company) -> Text:
+        """Return the events as JSON lines, in order."""
+        reference = _REFERENCE_OF_FLOW[ops.flow[self.operation]]
+        code = reference * 2 + (self.verdict == REVERSED)
+        order = np.argsort(code, kind="stable")
+        codes, starts = np.unique(code[order], return_index=True)
+        lines = [
+            self._written(rows, ops, attempts, company, code=int(one))
+            for one, rows in zip(codes, np.split(order, starts[1:]), strict=True)
+        ]
+        place = np.empty(len(order), dtype=np.int64)
+        place[order] = np.arange(len(order))
+        return take(concat(lines), place)
+
+    def _written(
+        self, rows: Ints, ops: Operations, attempts: Attempts, company: Company, *, code: int
+    ) -> Text:
+        reference, takes_back = _Reference(code // 2), bool(code % 2)
+        operation = self.operation[rows]
+        tenant = columns.tenant_ids(company, ops, operation)
+        match reference:
+            case _Reference.OPERATION:
+                target = columns.operation_ids(ops.uid[operation], ',"operation_id":"', '"')
+            case _Reference.TRACE:
+                target = columns.trace_ids(ops.uid[operation], ',"trace_id":"', '"')
+            case _Reference.REQUEST:
+                target = columns.request_ids(attempts.uid[self.attempt[rows]], ',"request_id":"', '"')
+        return join(
+            hex_ids('{"event":"product.outcome","event_id":"evt_', self.uid[rows], after='","ts":"'),
+            moments(self.at_ms[rows]),
+            '"',
+            pick(_FIXED, ops.flow[operation] * len(_VERDICTS) + self.verdict[rows]),
+            ',"tenant_id":"',
+            tenant,
+            '","user_id":"user-',
+            digits_of(ops.user[operation] + 1),
+            "@",
+            tenant,
+            '.example"',
+            hex_ids(',"reverses":"evt_', self.first_uid[rows], after='"') if takes_back else "",
+            target,
+            "}\n",
+        )

@@ -1,11 +1,11 @@
-"""The sample company's providers on loopback: usage reports and bills over real HTTP, in the providers' own shapes.
+"""The sample company's providers on loopback: usage reports and bills over real HTTP, in their own shapes.
 
-Belongs here: paths, parameters, limits, paging, grouping and errors as OpenAI and Anthropic document them, answered
-from `bills/*.json`. Does not belong here: what was used and what it costs (`oracle`).
+Belongs here: paths, parameters, limits, paging, grouping and errors as OpenAI and Anthropic document them,
+answered from `bills/*.json`. Does not belong here: what was used and what it costs (`oracle`).
 
-Sources: OpenAI's API reference (`/v1/organization/usage/*`, `/v1/organization/costs`) and Anthropic's Admin API
-(`/v1/organizations/usage_report/messages`, `/v1/organizations/cost_report`), as of 2026-11. Reports have daily
-buckets only; the narrower widths are refused.
+Sources: OpenAI's API reference (`/v1/organization/usage/*`, `/v1/organization/costs`) and Anthropic's Admin
+API (`/v1/organizations/usage_report/messages`, `/v1/organizations/cost_report`), as of 2026-11. Reports have
+daily buckets only; the narrower widths are refused.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +28,7 @@ from urllib.parse import parse_qsl, urlsplit
 from orchestration.sample_company.oracle import REVISIONS
 
 Row = dict[str, Any]
+Headers = Mapping[str, str] | Message
 
 OPENAI_KEY = "sample-company-openai-admin"
 ANTHROPIC_KEY = "sample-company-anthropic-admin"
@@ -74,10 +76,10 @@ class _Report:
 
 _BY_MODEL = ("project_id", "user_id", "api_key_id", "model")
 _COMPLETION_MEASURES = (
-    "input_tokens", "input_uncached_tokens", "input_cached_tokens", "input_cache_write_tokens", "input_text_tokens",
-    "input_audio_tokens", "input_image_tokens", "input_cached_text_tokens", "input_cached_audio_tokens",
-    "input_cached_image_tokens", "output_tokens", "output_text_tokens", "output_audio_tokens", "output_image_tokens",
-    "num_model_requests",
+    "input_tokens", "input_uncached_tokens", "input_cached_tokens", "input_cache_write_tokens",
+    "input_text_tokens", "input_audio_tokens", "input_image_tokens", "input_cached_text_tokens",
+    "input_cached_audio_tokens", "input_cached_image_tokens", "output_tokens", "output_text_tokens",
+    "output_audio_tokens", "output_image_tokens", "num_model_requests",
 )  # fmt: skip
 _COMPLETION_GROUPS = (*_BY_MODEL, "batch", "service_tier")
 
@@ -117,24 +119,28 @@ _OPENAI: Mapping[str, _Report] = {
     ),
 }
 
+_ANTHROPIC_DIMENSIONS = ("model", "service_tier", "context_window", "inference_geo")
 _ANTHROPIC: Mapping[str, _Report] = {
     "/v1/organizations/usage_report/messages": _Report(
         "messages",
         "",
-        ("api_key_id", "workspace_id", "model", "service_tier", "context_window", "inference_geo", "account_id",
-         "service_account_id"),
-        ("uncached_input_tokens", "cache_read_input_tokens", "cache_creation", "output_tokens", "server_tool_use"),
+        ("api_key_id", "workspace_id", *_ANTHROPIC_DIMENSIONS, "account_id", "service_account_id"),
+        (
+            "uncached_input_tokens",
+            "cache_read_input_tokens",
+            "cache_creation",
+            "output_tokens",
+            "server_tool_use",
+        ),
     ),
     "/v1/organizations/cost_report": _Report(
         "costs",
         "",
         ("workspace_id", "description"),
         ("amount",),
-        described={
-            "description": ("cost_type", "token_type", "model", "service_tier", "context_window", "inference_geo")
-        },
+        described={"description": ("cost_type", "token_type", *_ANTHROPIC_DIMENSIONS)},
     ),
-}  # fmt: skip
+}
 
 _OPENAI_FILTERS = {
     "project_ids": "project_id",
@@ -220,7 +226,7 @@ class LoopbackProviders:
         document = self._documents[provider]
         return {**document["days"], **document["revisions"].get(str(self.revision), {})}
 
-    def answer(self, path: str, query: str, headers: Mapping[str, str]) -> tuple[int, Row]:
+    def answer(self, path: str, query: str, headers: Headers) -> tuple[int, Row]:
         """Return status and body for a GET request."""
         is_anthropic = path.startswith("/v1/organizations/")
         try:
@@ -338,13 +344,14 @@ def _width(query: _Query) -> None:
 
 
 def _add(left: Any, right: Any) -> Any:
-    if isinstance(left, dict):
-        return {key: _add(value, right[key]) for key, value in left.items()}
+    """Add two measures: whole numbers, decimal text, or an object of measures; unknown stays unknown."""
     if left is None or right is None:
         return None
     if isinstance(left, str):
         return str(Decimal(left) + Decimal(right))
-    return left + right
+    if isinstance(left, int):
+        return left + right
+    return {key: _add(left[key], right[key]) for key in left}
 
 
 def _grouped(
@@ -370,7 +377,7 @@ def _grouped(
     yield from sums.values()
 
 
-def _openai_page(path: str, query: str, headers: Mapping[str, str], days: Mapping[str, Row]) -> Row:
+def _openai_page(path: str, query: str, headers: Headers, days: Mapping[str, Row]) -> Row:
     if headers.get("Authorization") != f"Bearer {OPENAI_KEY}":
         raise RequestRefusedError(401, "Incorrect API key provided.", "invalid_api_key")
     report = _OPENAI.get(path)
@@ -422,7 +429,7 @@ def _openai_result(report: _Report, groups: tuple[str, ...], row: Row) -> Row:
     }
 
 
-def _anthropic_page(path: str, query: str, headers: Mapping[str, str], days: Mapping[str, Row]) -> Row:
+def _anthropic_page(path: str, query: str, headers: Headers, days: Mapping[str, Row]) -> Row:
     if headers.get("x-api-key") != ANTHROPIC_KEY:
         raise RequestRefusedError(401, "invalid x-api-key")
     if not headers.get("anthropic-version"):

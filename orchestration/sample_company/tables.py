@@ -23,8 +23,9 @@ _PLANS: tuple[dict[str, object], ...] = (
      "daily_ai_budget_usd": "15.00", "monthly_ai_budget_usd": "300.00", "included_operations": 2000},
     {"plan_id": "growth", "plan_name": "Growth", "ai_tier": "plus", "monthly_price_usd": "999.00",
      "daily_ai_budget_usd": "50.00", "monthly_ai_budget_usd": "1000.00", "included_operations": 10000},
-    {"plan_id": "enterprise", "plan_name": "Enterprise", "ai_tier": "enterprise", "monthly_price_usd": "4500.00",
-     "daily_ai_budget_usd": "600.00", "monthly_ai_budget_usd": "12000.00", "included_operations": 100000},
+    {"plan_id": "enterprise", "plan_name": "Enterprise", "ai_tier": "enterprise",
+     "monthly_price_usd": "4500.00", "daily_ai_budget_usd": "600.00", "monthly_ai_budget_usd": "12000.00",
+     "included_operations": 100000},
 )  # fmt: skip
 _SEAT_USD = (Decimal(9), Decimal(19), Decimal(39))
 _CENT = Decimal("0.01")
@@ -117,12 +118,12 @@ def build_budgets(
         amount = usual
         if month == mistaken:
             amount = _round(first_week_usd / Decimal("0.93"), 10)
-        rows.append(_budget("org", "", "month", amount, month, _next_month(month)))
+        rows.append(_budget("org", "", amount, month, _next_month(month)))
     start = options.start_date.replace(day=1)
     for provider, share in (("openai", "0.4"), ("anthropic", "1.0")):
-        rows.append(_budget("provider", provider, "month", _round(usual * Decimal(share), 100), start, None))
+        rows.append(_budget("provider", provider, _round(usual * Decimal(share), 100), start, None))
     for feature, share in zip(FEATURE_NAMES, ("0.6", "0.1", "0.7", "0.05", "0.02"), strict=True):
-        rows.append(_budget("feature", feature, "month", _round(usual * Decimal(share), 100), start, None))
+        rows.append(_budget("feature", feature, _round(usual * Decimal(share), 100), start, None))
     return rows
 
 
@@ -190,20 +191,28 @@ def _revenue(options: SampleOptions, tenant: Tenant) -> Iterator[dict[str, objec
             price = Decimal(str(row["monthly_recurring_revenue_usd"]))
             amount = price * (ends - begins).days / (end_of_month - month).days
             line += 1
-            yield _revenue_line(tenant, month, line, begins, ends, amount, "subscription")
+            yield _revenue_line(
+                tenant, month, line, begins=begins, ends=ends, amount=amount, kind="subscription"
+            )
         if line and tenant.plan == 2 and int(tenant.customer_id[-2:]) % 4 == 1:
             overage = _monthly_usd(tenant, 2) * Decimal("0.12")
-            yield _revenue_line(tenant, month, line + 1, month, end_of_month, overage, "usage")
+            yield _revenue_line(
+                tenant, month, line + 1, begins=month, ends=end_of_month, amount=overage, kind="usage"
+            )
         if line and int(tenant.customer_id[-2:]) % 29 == 5:
             credit = -_monthly_usd(tenant, tenant.plan) * Decimal("0.10")
-            yield _revenue_line(tenant, month, line + 2, month, end_of_month, credit, "credit")
+            yield _revenue_line(
+                tenant, month, line + 2, begins=month, ends=end_of_month, amount=credit, kind="credit"
+            )
         gone = options.start_date + timedelta(days=tenant.last_day)
         if tenant.last_day < options.days - 1 and gone.replace(day=1) == month:
-            yield _revenue_line(tenant, month, line + 3, month, end_of_month, Decimal(-50), "refund")
+            yield _revenue_line(
+                tenant, month, line + 3, begins=month, ends=end_of_month, amount=Decimal(-50), kind="refund"
+            )
 
 
 def _revenue_line(
-    tenant: Tenant, month: date, line: int, begins: date, ends: date, amount: Decimal, kind: str
+    tenant: Tenant, month: date, line: int, *, begins: date, ends: date, amount: Decimal, kind: str
 ) -> dict[str, object]:
     invoice = f"in_{month:%Y%m}_{tenant.customer_id[4:]}"
     return {
@@ -230,12 +239,12 @@ def _release(release: Release) -> dict[str, object]:
 
 
 def _budget(
-    scope: str, scope_id: str, period: str, amount: Decimal, valid_from: date, valid_to: date | None
+    scope: str, scope_id: str, amount: Decimal, valid_from: date, valid_to: date | None
 ) -> dict[str, object]:
     return {
         "scope": scope,
         "scope_id": scope_id,
-        "period": period,
+        "period": "month",
         "amount_usd": str(amount),
         "valid_from": valid_from.isoformat(),
         "valid_to": "" if valid_to is None else valid_to.isoformat(),

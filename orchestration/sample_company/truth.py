@@ -1,7 +1,7 @@
 """The written ground truth: every planted incident with its size, and what the oracle adds up to.
 
-Belongs here: `ground_truth.json` and the table of who caused which cost. Does not belong here: anything that the
-warehouse reads; only tests and people do.
+Belongs here: `ground_truth.json` and the table of who caused which cost. Does not belong here: anything that
+the warehouse reads; only tests and people do.
 
 Money is decimal text in US dollars. `list_cost_usd` is at list price; `billed_usd` is what the bills say.
 """
@@ -60,7 +60,10 @@ def spend_by_date(
 
 
 def write_cost_table(path: Path, ledger: Ledger, company: Company) -> None:
-    """Write who caused which cost: one row per day, tenant and feature, at list price, untagged traffic included."""
+    """Write who caused which cost at list price, one row per day, tenant and feature.
+
+    What the log does not tag stands here with those who caused it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -96,6 +99,7 @@ class GroundTruth:
 
     def __init__(
         self,
+        *,
         options: SampleOptions,
         company: Company,
         plan: IncidentPlan,
@@ -126,7 +130,7 @@ class GroundTruth:
         }
 
     def _providers(self) -> Json:
-        """Return, by provider and date: requests, tokens by class, list cost, bill, and first answer where restated."""
+        """Return requests, tokens by class, list cost and bill by provider and date."""
         result: Json = {name: {} for name in PROVIDER_NAMES}
         cut_from = self._plan.price_cut_date(self._options)
         for (key_day, slot, model, tier, _), used in sorted(self._ledger.usage.items()):
@@ -206,7 +210,7 @@ class GroundTruth:
         self, incident: Incident, spend: Mapping[date, Decimal], budgets: list[dict[str, object]]
     ) -> Json:
         first, last = incident.dates(self._options)
-        size = self._ledger.incidents.get(incident.kind, IncidentSize())
+        size = self._ledger.incidents.get(incident.kind)
         details: Json = {}
         match incident.kind:
             case IncidentKind.UNINSTRUMENTED_SERVICE:
@@ -235,8 +239,7 @@ class GroundTruth:
             "first_date": first.isoformat(),
             "last_date": last.isoformat(),
             **incident.scope(self._company),
-            "affected": _cost_json(size.affected),
-            "excess": _cost_json(size.excess),
+            **({} if size is None else _size_json(size)),
             **details,
         }
 
@@ -348,6 +351,10 @@ def _list_usd(used: Usage, model: Model, tier: Tier, day: date, cut_from: date |
 
 def _total(lines: list[CostLine]) -> Decimal:
     return sum((line.billed_usd for line in lines), Decimal(0))
+
+
+def _size_json(size: IncidentSize) -> Json:
+    return {"affected": _cost_json(size.affected), "excess": _cost_json(size.excess)}
 
 
 def _cost_json(cost: Cost) -> Json:

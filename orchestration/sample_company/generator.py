@@ -1,7 +1,7 @@
 """Writes the sample company: draws each part of each day, hands it to every observer, then closes the books.
 
-Belongs here: order, files, parallelism, the marker that makes a second run a no-op. Does not belong here: what is
-drawn or written.
+Belongs here: order, files, parallelism, the marker that makes a second run a no-op. Does not belong here:
+what is drawn or written.
 """
 
 from __future__ import annotations
@@ -12,24 +12,22 @@ import hashlib
 import json
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-import pyarrow as pa
 
 from orchestration.sample_company.attempts import draw_attempts
 from orchestration.sample_company.catalog import REQUEST_MODEL_IDS
 from orchestration.sample_company.columns import ReleaseCalendar
 from orchestration.sample_company.company import Company, Release, build_company
 from orchestration.sample_company.gateway_log import GatewayLog
-from orchestration.sample_company.ids import text_buffer
 from orchestration.sample_company.incidents import IncidentKind, IncidentPlan, plan_incidents
 from orchestration.sample_company.ledger import Ledger, post
 from orchestration.sample_company.operations import DAY_MS, Demand, draw_operations
@@ -46,6 +44,7 @@ from orchestration.sample_company.tables import (
     months_of,
     write_tables,
 )
+from orchestration.sample_company.text_columns import Ints, Text, concat, take, text_buffer
 from orchestration.sample_company.truth import GroundTruth, cut_ms, spend_by_date, write_cost_table
 
 Progress = Callable[[float, str], None]
@@ -58,16 +57,16 @@ THREADS = 2
 """numpy and Arrow leave the interpreter lock while they work; more threads only add memory."""
 
 _PRICE_COLUMNS = (
-    "price_id", "provider", "model", "usage_class", "service_tier", "context_from_tokens", "region", "utc_time_from",
-    "utc_time_to", "valid_from", "valid_to", "known_from", "known_to", "price_usd_per_mtok", "price_usd_per_kcount",
-    "precedence", "source", "source_version", "source_url", "captured_on", "note",
+    "price_id", "provider", "model", "usage_class", "service_tier", "context_from_tokens", "region",
+    "utc_time_from", "utc_time_to", "valid_from", "valid_to", "known_from", "known_to", "price_usd_per_mtok",
+    "price_usd_per_kcount", "precedence", "source", "source_version", "source_url", "captured_on", "note",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class _Part:
     ledger: Ledger
-    events: list[tuple[int, np.ndarray[Any, Any], pa.Array]]
+    events: list[tuple[int, Ints, Text]]
     outcomes: OutcomeCounts
     request_lines: int
     spans: int
@@ -78,7 +77,7 @@ def generate(out: Path, options: SampleOptions, progress: Progress | None = None
     """Write a sample company into a folder, unless the very same one is already there.
 
     Args:
-        out: The folder; made when missing. Folders of an older sample in it are replaced, nothing else is touched.
+        out: The folder, made when missing. An older sample in it is replaced, nothing else is touched.
         options: Size and seed.
         progress: Called with the finished fraction (0 to 1) and what is being done.
 
@@ -123,26 +122,23 @@ class _Writer:
     def write(self) -> SampleManifest:
         """Write everything but the marker."""
         options = self._options
-        manifest = SampleManifest(self._out, options, 0, 0, 0, 0, generated=True)
+        request_lines = spans = gateway_lines = outcome_lines = 0
         outcomes = OutcomeCounts(0, 0, 0, 0)
-        pending: dict[int, list[tuple[np.ndarray[Any, Any], pa.Array]]] = {}
+        pending: dict[int, list[tuple[Ints, Text]]] = {}
         for day, parts in self._parts():
             for part in parts:
                 self._ledger.merge(part.ledger)
                 outcomes = outcomes.plus(part.outcomes)
-                manifest = replace(
-                    manifest,
-                    request_lines=manifest.request_lines + part.request_lines,
-                    spans=manifest.spans + part.spans,
-                    gateway_lines=manifest.gateway_lines + part.gateway_lines,
-                )
+                request_lines += part.request_lines
+                spans += part.spans
+                gateway_lines += part.gateway_lines
                 for event_day, at_ms, lines in part.events:
                     pending.setdefault(event_day, []).append((at_ms, lines))
-            written = self._write_outcomes(day, pending)
-            manifest = replace(manifest, outcome_lines=manifest.outcome_lines + written)
-            self._progress(
-                0.95 * (day + 1) / options.days, f"{self._date(day)}: {manifest.request_lines:,} requests"
-            )
+            outcome_lines += self._write_outcomes(day, pending)
+            self._progress(0.95 * (day + 1) / options.days, f"{self._date(day)}: {request_lines:,} requests")
+        manifest = SampleManifest(
+            self._out, options, request_lines, spans, gateway_lines, outcome_lines, generated=True
+        )
         self._close_the_books(manifest, outcomes)
         self._progress(1.0, "done")
         return manifest
@@ -174,9 +170,9 @@ class _Writer:
 
     def _part(self, day: int, part: int, parts: int) -> _Part:
         ops = draw_operations(self._demand, day, part, parts)
-        attempts = draw_attempts(ops, day, self._plan, self._options, part)
+        attempts = draw_attempts(ops, self._plan, self._options, day=day, part=part)
         end_ms = (epoch_day(self._options.end_date) + 1) * DAY_MS
-        events = draw_events(ops, attempts, self._company, self._options, day, part)
+        events = draw_events(ops, attempts, self._company, self._options, day=day, part=part)
         name = f"day={self._date(day)}" + (f"-{part + 1:03d}" if parts > 1 else "")
         compressed = day in COMPRESSED_DAYS
         with _opened(self._out / "requests" / f"{name}.jsonl", compressed=compressed) as file:
@@ -194,18 +190,16 @@ class _Writer:
             gateway_lines=gateway_lines,
         )
 
-    def _write_outcomes(
-        self, day: int, pending: dict[int, list[tuple[np.ndarray[Any, Any], pa.Array]]]
-    ) -> int:
+    def _write_outcomes(self, day: int, pending: dict[int, list[tuple[Ints, Text]]]) -> int:
         """Write the outcomes that happened on a day; returns how many."""
         date_of_day = self._options.start_date + timedelta(days=day)
         batches = pending.pop(epoch_day(date_of_day), [])
         if not batches:
             return 0
-        lines = pa.concat_arrays([one for _, one in batches])
+        lines = concat([one for _, one in batches])
         order = np.argsort(np.concatenate([one for one, _ in batches]), kind="stable")
         with _opened(self._out / "outcomes" / f"day={date_of_day}.jsonl") as file:
-            file.write(text_buffer(lines.take(pa.array(order))))
+            file.write(text_buffer(take(lines, order)))
         return len(lines)
 
     def _close_the_books(self, manifest: SampleManifest, outcomes: OutcomeCounts) -> None:
@@ -220,7 +214,14 @@ class _Writer:
         write_tables(manifest.company, build_tables(options, self._company, self._releases, budgets))
         write_price_overrides(manifest.price_overrides, self._plan.price_cut_date(options))
         write_cost_table(self._out / "truth" / "cost_by_tenant_feature_day.csv", self._ledger, self._company)
-        truth = GroundTruth(options, self._company, self._plan, self._releases, self._ledger, bills)
+        truth = GroundTruth(
+            options=options,
+            company=self._company,
+            plan=self._plan,
+            releases=self._releases,
+            ledger=self._ledger,
+            bills=bills,
+        )
         counts = {
             "attempts": sum(self._ledger.outcomes.values()),
             "request_lines": manifest.request_lines,
@@ -290,7 +291,7 @@ def write_price_overrides(path: Path, cut_from: date | None) -> None:
 
 
 @contextmanager
-def _opened(path: Path, *, compressed: bool = False) -> Iterator[IO[bytes] | gzip.GzipFile]:
+def _opened(path: Path, *, compressed: bool = False) -> Generator[IO[bytes] | gzip.GzipFile]:
     """Open a file for writing; nothing stays behind when nothing is written."""
     target = path.with_name(path.name + ".gz") if compressed else path
     with target.open("wb") as raw:
