@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import pyarrow as pa
 
@@ -115,6 +115,10 @@ class PullSink(Protocol):
 
     def quarantine(self, table: TableSpec, rows: Sequence[QuarantinedRow]) -> None:
         """Keep rows that could not be read, with the reason."""
+        ...
+
+    def ledger(self, table: TableSpec) -> dict[str, Any]:
+        """Return the connector's own notes on its inputs; changes are kept when the pull ends well."""
         ...
 
     def count_read(self, table: TableSpec, rows_read: int, rows_skipped: int = 0) -> None:

@@ -1,0 +1,68 @@
+"""The manifest: what has landed, of which source and table, in which pull, also when it brought no rows.
+
+Belongs here: reading and replacing `landing/<source>/<table>/_manifest.parquet`. Does not belong here: writing data.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from orchestration.landing.schemas import MANIFEST_SCHEMA
+
+ManifestRow = dict[str, Any]
+
+
+def manifest_path(landing: Path, source_name: str, table_name: str) -> Path:
+    """Return where the manifest of one table of one source lies."""
+    return landing / source_name / table_name / "_manifest.parquet"
+
+
+def read_manifest(landing: Path, source_name: str, table_name: str) -> pa.Table:
+    """Return all versions of one table of one source, oldest first; empty when nothing has landed."""
+    path = manifest_path(landing, source_name, table_name)
+    if not path.exists():
+        return MANIFEST_SCHEMA.empty_table()
+    return pq.read_table(path, schema=MANIFEST_SCHEMA)
+
+
+def read_manifests(landing: Path) -> pa.Table:
+    """Return the manifests of every source and table, in one table."""
+    paths = sorted(landing.glob("[!_]*/*/_manifest.parquet"))
+    return pa.concat_tables(
+        [MANIFEST_SCHEMA.empty_table(), *(pq.read_table(path, schema=MANIFEST_SCHEMA) for path in paths)]
+    )
+
+
+def add_to_manifest(
+    landing: Path, source_name: str, table_name: str, rows: Iterable[Mapping[str, Any]]
+) -> None:
+    """Add versions to a manifest and replace its file in one step; rows that are there already are not added twice."""
+    current = read_manifest(landing, source_name, table_name)
+    new = pa.Table.from_pylist([dict(row) for row in rows], schema=MANIFEST_SCHEMA)
+    if current.num_rows and new.num_rows:
+        known = pc.is_in(new["pull_id"], value_set=current["pull_id"].combine_chunks())
+        new = new.filter(pc.invert(known))
+    if not new.num_rows:
+        return
+    path = manifest_path(landing, source_name, table_name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name("_manifest.parquet.tmp")
+    pq.write_table(pa.concat_tables([current, new]), temporary, compression="zstd")
+    sync_file(temporary)
+    temporary.replace(path)
+
+
+def sync_file(path: Path) -> None:
+    """Make sure that a file's bytes are on disk before something refers to it."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
