@@ -23,7 +23,7 @@ class SampleOptions:
     Attributes:
         seed: Same seed and same options give the same bytes.
         days: Number of UTC days, at least 1. Incidents that need a history are planted from 28 days on.
-        requests: Attempts to aim for over all days; the true number lies within 3 % of it from 1,000 a day on.
+        requests: Attempts to aim for; the true number lies within 3 % of it from 1,000 a day on.
         tenants: Number of paying customers, at least 5.
         end_date: The last UTC day, inclusive.
         observed_share: Share, 0 to 1, of what OpenTelemetry and the gateway could see that they do export.
