@@ -1,0 +1,309 @@
+"""Publishing: from the warehouse to a new version that readers see, or to none at all.
+
+Belongs here: the order of the steps, and deciding which slices are written. Does not belong here: how a
+step is done.
+
+A slice is written anew only when its rows changed: its row count or a sum of money differs from what was
+published, or, when these agree, a fingerprint over every value does. The fingerprint comes last because it
+costs as much as writing, and most changed days already show in a sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import duckdb
+
+from orchestration.publishing.catalogue import (
+    Catalogue,
+    PublishedFile,
+    PublishedMart,
+    files_of,
+    read_catalogue,
+)
+from orchestration.publishing.changed_days import forget_days, note_changed_days, noted_days
+from orchestration.publishing.errors import PublishError
+from orchestration.publishing.evidence import Evidence, Slice, collect_evidence, collect_fingerprints
+from orchestration.publishing.marts import PublicMart, Shape, read_public_marts, read_shape
+from orchestration.publishing.marts_file import (
+    DuckDBConfig,
+    build_marts_file,
+    files_relation,
+    verify_marts_file,
+)
+from orchestration.publishing.parquet import write_slices
+from orchestration.publishing.sql import DAY_COLUMN, identifier, literal
+from orchestration.publishing.versions import (
+    close_staging,
+    collect_garbage,
+    current_version,
+    install,
+    marts_path,
+    new_version,
+    open_staging,
+    publishing_lock,
+    remove_unfinished,
+    switch,
+)
+
+
+def utc_now() -> datetime:
+    """Return the present moment."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class MartResult:
+    """What became of one mart.
+
+    Attributes:
+        name: Of the mart.
+        row_count: Rows in the version that readers see now.
+        days_written: UTC days whose file is new; empty for a small mart.
+        days_removed: UTC days that had rows before and have none now.
+        is_written: Whether any file of it is new.
+        byte_count: Size of all its files.
+    """
+
+    name: str
+    row_count: int
+    days_written: tuple[date, ...]
+    days_removed: tuple[date, ...]
+    is_written: bool
+    byte_count: int
+
+
+@dataclass(frozen=True)
+class PublishResult:
+    """What a publication did.
+
+    Attributes:
+        version: The version that readers see now.
+        previous_version: The one that they saw before; None at first.
+        marts: By name, in the order of their names.
+        dropped_versions: Versions that were deleted.
+    """
+
+    version: str
+    previous_version: str | None
+    marts: tuple[MartResult, ...]
+    dropped_versions: tuple[str, ...] = ()
+
+    @property
+    def changed(self) -> bool:
+        """Tell whether readers see a new version."""
+        return self.version != self.previous_version
+
+
+@dataclass(frozen=True)
+class _MartPlan:
+    """Which files of a mart stay, and which slices are written, with the warehouse's evidence."""
+
+    mart: PublicMart
+    shape: Shape
+    kept: Mapping[Slice, PublishedFile]
+    to_write: Mapping[Slice, Evidence]
+    removed: frozenset[Slice]
+    is_reshaped: bool
+
+    @property
+    def is_changed(self) -> bool:
+        return bool(self.to_write or self.removed or self.is_reshaped)
+
+
+def publish(
+    warehouse: Path,
+    published: Path,
+    manifest_json: Path,
+    changed_dates: Collection[date] | None,
+    *,
+    now: Callable[[], datetime] = utc_now,
+    memory_limit: str = "600MB",
+) -> PublishResult:
+    """Publish the public marts of the warehouse; publish nothing when no row changed.
+
+    Must not run while dbt writes. Days that `note_changed_days` has noted are looked at in any case. Marts
+    that are new, or whose columns changed, are published whole. A published file that was lost or cut off is
+    written again.
+
+    Args:
+        warehouse: The DuckDB file that dbt builds; opened read-only.
+        published: The folder that readers open; made when missing.
+        manifest_json: dbt's manifest; public is every model with `config.meta.published: true`.
+        changed_dates: UTC days whose rows may have changed since the last publication; None for all.
+        now: The clock.
+        memory_limit: DuckDB's limit; the process takes about 200 MB more.
+
+    Raises:
+        PublishError: When anything is missing or differs. Readers keep the version they had, and what was
+            written for this one is removed by the next publication.
+    """
+    published = published.absolute()
+    note_changed_days(published, changed_dates)
+    with publishing_lock(published):
+        remove_unfinished(published)
+        try:
+            return _publish(warehouse, published, manifest_json, now, {"memory_limit": memory_limit})
+        except duckdb.Error as error:
+            raise PublishError(f"publishing failed, readers keep what they had: {error}") from error
+
+
+def _publish(
+    warehouse: Path, published: Path, manifest_json: Path, now: Callable[[], datetime], config: DuckDBConfig
+) -> PublishResult:
+    public = read_public_marts(manifest_json)
+    days = noted_days(published)
+    current = current_version(published)
+    previous = read_catalogue(marts_path(published, current)) if current else None
+    with _open_warehouse(warehouse, public.database, config, published) as connection:
+        plans = [_plan(connection, mart, previous, published, days) for mart in public.marts]
+        if previous and _is_unchanged(previous, plans):
+            forget_days(published, days)
+            marts = tuple(_result(plan, previous.marts[plan.mart.name]) for plan in plans)
+            return PublishResult(previous.version, previous.version, marts)
+        moment = now()
+        name = new_version(moment, current)
+        staging = open_staging(published, name)
+        catalogue = Catalogue(
+            version=name,
+            published_at=moment,
+            dbt_invocation_id=public.dbt_invocation_id,
+            code_version=_code_version(),
+            marts={plan.mart.name: _write(connection, plan, published, staging, name) for plan in plans},
+        )
+    marts_file = staging / "marts.duckdb"
+    build_marts_file(marts_file, published, catalogue, config)
+    verify_marts_file(marts_file, published, catalogue, {p.mart.name: p.to_write for p in plans}, config)
+    install(marts_file, marts_path(published, name))
+    switch(published, name)
+    close_staging(staging)
+    forget_days(published, days)
+    return PublishResult(
+        version=name,
+        previous_version=current,
+        marts=tuple(_result(plan, catalogue.marts[plan.mart.name]) for plan in plans),
+        dropped_versions=tuple(collect_garbage(published, files_of, sweep=previous is None)),
+    )
+
+
+@contextmanager
+def _open_warehouse(
+    warehouse: Path, database: str, config: DuckDBConfig, published: Path
+) -> Generator[duckdb.DuckDBPyConnection]:
+    """Attach the warehouse read-only under the name that the SQL of its views uses."""
+    if not warehouse.exists():
+        raise PublishError(f"there is no warehouse at {warehouse}; build it before publishing")
+    with duckdb.connect(config={**config, "temp_directory": str(published / ".spill")}) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        # Several threads then write one file without waiting for each other's rows.
+        connection.execute("set preserve_insertion_order = false")
+        try:
+            connection.execute(f"attach {literal(str(warehouse))} as {identifier(database)} (read_only)")
+        except duckdb.Error as error:
+            raise PublishError(
+                f"cannot open the warehouse {warehouse}: {error}; is dbt still writing?"
+            ) from error
+        yield connection
+
+
+def _is_unchanged(previous: Catalogue, plans: Collection[_MartPlan]) -> bool:
+    same_marts = set(previous.marts) == {plan.mart.name for plan in plans}
+    return same_marts and not any(plan.is_changed for plan in plans)
+
+
+def _plan(
+    connection: duckdb.DuckDBPyConnection,
+    mart: PublicMart,
+    previous: Catalogue | None,
+    published: Path,
+    days: Collection[date] | None,
+) -> _MartPlan:
+    shape = read_shape(connection, mart)
+    before = previous.marts.get(mart.name) if previous else None
+    if before is not None and not shape.has_comparable_rows(before.shape):
+        before = None
+    if before is None or not shape.is_partitioned:
+        days = None
+    published_slices: dict[Slice, PublishedFile] = dict(before.files) if before else {}
+    damaged = {s for s, file in published_slices.items() if not file.is_intact(published)}
+    if days is not None:
+        days = {*days, *(s for s in damaged if s is not None)}
+    looked_at = {s: file for s, file in published_slices.items() if days is None or s in days}
+    found = collect_evidence(connection, mart.relation, shape, days)
+    if shape.is_partitioned and None in found:
+        raise PublishError(
+            f"{mart.name} has {found[None].row_count} rows without a {DAY_COLUMN}; mend the model"
+        )
+    same_evidence = [s for s, file in looked_at.items() if found.get(s) == file.evidence and s not in damaged]
+    unchanged: set[Slice] = set()
+    if before is not None and same_evidence:
+        unchanged = _unchanged(
+            connection, mart, files_relation(published, before, same_evidence), shape, same_evidence
+        )
+    to_write = {s: evidence for s, evidence in found.items() if s not in unchanged}
+    removed = frozenset(looked_at) - frozenset(found)
+    return _MartPlan(
+        mart=mart,
+        shape=shape,
+        kept={s: file for s, file in published_slices.items() if s not in to_write and s not in removed},
+        to_write=to_write,
+        removed=removed,
+        is_reshaped=before is None or shape != before.shape,
+    )
+
+
+def _unchanged(
+    connection: duckdb.DuckDBPyConnection,
+    mart: PublicMart,
+    published_files: str,
+    shape: Shape,
+    slices: Collection[Slice],
+) -> set[Slice]:
+    """Return those of `slices` whose published files hold exactly the rows of the warehouse."""
+    days = [s for s in slices if s is not None] if shape.is_partitioned else None
+    ours = collect_fingerprints(connection, mart.relation, shape, days)
+    try:
+        theirs = collect_fingerprints(connection, published_files, shape, days)
+    except duckdb.Error:
+        return set()  # a damaged or missing file is written anew
+    return {s for s in slices if ours.get(s) == theirs.get(s)}
+
+
+def _write(
+    connection: duckdb.DuckDBPyConnection, plan: _MartPlan, published: Path, staging: Path, name: str
+) -> PublishedMart:
+    """Write the changed slices of a mart and move them into place, where no version names them yet."""
+    files = dict(plan.kept)
+    if plan.to_write:
+        counts = {s: evidence.row_count for s, evidence in plan.to_write.items()}
+        staged = write_slices(connection, plan.mart.relation, plan.shape, counts, staging / plan.mart.name)
+        for slice_, path in staged.items():
+            folder = f"{plan.mart.name}/{DAY_COLUMN}={slice_}" if slice_ else plan.mart.name
+            file = f"{folder}/{name}.parquet"
+            byte_count = path.stat().st_size
+            install(path, published / file)
+            files[slice_] = PublishedFile(slice_, file, byte_count, plan.to_write[slice_], name)
+    return PublishedMart(plan.mart.name, plan.shape, files)
+
+
+def _result(plan: _MartPlan, mart: PublishedMart) -> MartResult:
+    return MartResult(
+        name=mart.name,
+        row_count=mart.row_count,
+        days_written=tuple(sorted(s for s in plan.to_write if s is not None)),
+        days_removed=tuple(sorted(s for s in plan.removed if s is not None)),
+        is_written=bool(plan.to_write),
+        byte_count=sum(file.byte_count for file in mart.files.values()),
+    )
+
+
+def _code_version() -> str:
+    try:
+        return version("trueup")
+    except PackageNotFoundError:
+        return "unknown"

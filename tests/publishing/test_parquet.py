@@ -1,0 +1,46 @@
+"""Many days are written by few statements, each day into exactly one file."""
+
+import duckdb
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from toy_warehouse import day
+
+from orchestration.publishing.marts import Column, Shape
+from orchestration.publishing.parquet import (
+    BATCH_DAYS,
+    BATCH_ROWS,
+    SINGLE_DAY_ROWS,
+    plan_batches,
+    write_slices,
+)
+
+SHAPE = Shape(True, "", (Column("usage_date", "DATE"), Column("n", "BIGINT")))
+
+
+@settings(max_examples=30)
+@given(st.dictionaries(st.integers(0, 400).map(day), st.integers(1, 60_000), max_size=200))
+def test_batches_hold_every_day_once_and_stay_small(row_counts):
+    batches = list(plan_batches(row_counts))
+    assert sorted(usage_date for batch in batches for usage_date in batch) == sorted(row_counts)
+    for batch in batches:
+        rows = [row_counts[usage_date] for usage_date in batch]
+        assert len(batch) == 1 or (max(rows) <= SINGLE_DAY_ROWS and sum(rows) <= BATCH_ROWS)
+        assert len(batch) <= BATCH_DAYS
+
+
+def test_small_and_large_days_over_a_year_each_become_one_file(tmp_path):
+    """A day of two row groups, and more days than DuckDB keeps partitions open."""
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"""create table rows as
+            select date '2026-01-01' + cast(n % 200 as integer) as usage_date, n from range(4000) t(n)
+            union all select date '2026-01-08', n from range({SINGLE_DAY_ROWS * 8}) t(n)"""
+        )
+        counts = dict(connection.execute("select usage_date, count(*) from rows group by all").fetchall())
+        files = write_slices(connection, "rows", SHAPE, counts, tmp_path / "out")
+        found = {
+            usage_date: connection.execute(f"select count(*) from read_parquet('{file}')").fetchone()[0]
+            for usage_date, file in files.items()
+        }
+    assert found == counts
+    assert len(set(files.values())) == 200
