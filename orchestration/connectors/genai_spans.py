@@ -8,6 +8,7 @@ data in `genai_attributes`.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -35,6 +36,9 @@ EARLIEST_NANO = 1_577_836_800_000_000_000
 """2020-01-01T00:00:00Z. Earlier starts are a broken clock or another unit."""
 LATEST_AHEAD = timedelta(hours=48)
 """How far in the future of a pull a span may start."""
+
+NOT_OWNED = -1
+"""The owner of a span that is only looked at: whoever owns the line it stands on lands it."""
 
 _INT64_MAX = 2**63 - 1
 _SERVICE_NAME = "service.name"
@@ -116,7 +120,8 @@ class Call:
     """One call to a model. The names are the columns of the landed table; None is unknown.
 
     `started_at` is microseconds since 1970 UTC; `line_number` counts from 1; `user_id` is raw and must be
-    hashed before it is stored. The context (`tenant_id` to `environment`) is filled in by `TraceSet`.
+    hashed before it is stored. `owner` tells whose row it becomes, see `TraceSet`, which also fills in the
+    context (`tenant_id` to `environment`).
     """
 
     line_number: int
@@ -159,6 +164,7 @@ class Call:
     prompt_version: str | None = None
     release: str | None = None
     environment: str | None = None
+    owner: int = 0
 
     @property
     def has_usage(self) -> bool:
@@ -262,8 +268,8 @@ class _Node(NamedTuple):
 class TraceSet:
     """Spans that are looked at together, and the calls among them.
 
-    Spans may come in any order and from any number of lines. Those of neighbouring input are added as not
-    owned: they answer questions about ancestors and descendants and are landed by whoever owns them.
+    Spans may come in any order and from any number of lines. Each is somebody's: `owner` is a number that the
+    caller chooses, or `NOT_OWNED` for a span that only answers questions about ancestors and descendants.
     """
 
     def __init__(self, vocabulary: Vocabulary, latest: datetime) -> None:
@@ -271,17 +277,16 @@ class TraceSet:
         self._latest = latest
         self._nodes: dict[str, _Node] = {}
         self._calls: list[Call] = []
-        self._owned: list[bool] = []
         self._resources: list[Found] = []
         self._last_resource: tuple[Attributes, Found] = ({}, {})
 
-    def add(self, span: Span | UnreadableSpan, line_number: int, *, owned: bool = True) -> bool:
-        """Add one span; tell whether it is a call that this set may land.
+    def add(self, span: Span | UnreadableSpan, line_number: int, owner: int = 0) -> bool:
+        """Add one span; tell whether it is a call, and thus a candidate for a row.
 
         Args:
             span: What the OTLP reader gave.
             line_number: Its line, from 1.
-            owned: False for a span that is only looked at.
+            owner: Whose row it may become.
 
         Raises:
             BadSpanError: The span is a call and cannot be landed. It still serves as an ancestor.
@@ -300,21 +305,20 @@ class TraceSet:
             return False
         call = read_call(span, operation, self._vocabulary, self._latest, line_number)
         self._nodes[key] = _Node(span.parent_span_id, context, len(self._calls))
+        call.owner = owner
         self._calls.append(call)
-        self._owned.append(owned)
         self._resources.append(self._context_of_resource(span.resource))
-        return owned
+        return True
 
-    @property
-    def owned_calls_count(self) -> int:
-        """How many calls this set may land."""
-        return sum(self._owned)
+    def disown(self, owner: int, from_line_number: int) -> None:
+        """Leave an owner's calls from a line on to a later reading; they still inform about the others."""
+        for call in self._calls:
+            if call.owner == owner and call.line_number >= from_line_number:
+                call.owner = NOT_OWNED
 
-    def disown_from(self, line_number: int) -> None:
-        """Leave the calls from this line on to somebody else; they still inform about the others."""
-        for index, call in enumerate(self._calls):
-            if call.line_number >= line_number:
-                self._owned[index] = False
+    def candidate_counts(self) -> Counter[int]:
+        """Count the calls of each owner, those that repeat others included."""
+        return Counter(call.owner for call in self._calls)
 
     def landed_calls(self) -> list[Call]:
         """Return the owned calls that stand for a call to a provider, with their context filled in.
@@ -324,12 +328,12 @@ class TraceSet:
         """
         calls_above = [self._fill_in_context(index) for index in range(len(self._calls))]
         standing = _standing_calls(self._calls, calls_above)
-        return [call for index, call in enumerate(self._calls) if self._owned[index] and index in standing]
+        return [self._calls[index] for index in sorted(standing) if self._calls[index].owner != NOT_OWNED]
 
-    def open_calls(self) -> Iterator[Call]:
-        """Yield the owned calls whose chain of parents leads out of this set: an ancestor may still come."""
-        for index, call in enumerate(self._calls):
-            if self._owned[index]:
+    def open_calls(self, owner: int = 0) -> Iterator[Call]:
+        """Yield an owner's calls whose chain of parents leads out of this set: an ancestor may still come."""
+        for call in self._calls:
+            if call.owner == owner:
                 *_, last = self._lineage(call)
                 if last.parent_span_id and call.trace_id + last.parent_span_id not in self._nodes:
                     yield call

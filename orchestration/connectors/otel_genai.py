@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from typing import ClassVar, Literal, NamedTuple
@@ -43,8 +43,10 @@ from orchestration.connectors.genai_attributes import (
 )
 from orchestration.connectors.genai_spans import (
     LATEST_AHEAD,
+    NOT_OWNED,
     TOKEN_COLUMNS,
     BadSpanError,
+    Call,
     TraceSet,
     Vocabulary,
 )
@@ -176,20 +178,29 @@ class OtelGenaiConfig(BaseModel):
         )
 
 
-@dataclass
-class _Piece:
-    """Lines, with their numbers, that are read together; of a segment, or only to be looked at."""
+class _Reading:
+    """A segment on its way into the landing zone: its rows, and the hash of the lines they came from."""
 
-    segment: Segment | None
+    def __init__(self, sink: PullSink, segment: Segment) -> None:
+        self.segment = segment
+        self.writer = RowWriter(sink, SPANS, f"{segment.content_hash}.rows")
+        self.landed_bytes = hashlib.sha256()
+
+
+@dataclass
+class _Part:
+    """Lines of one segment with their numbers; without a reading they have landed and are only looked at."""
+
+    reading: _Reading | None
     lines: list[tuple[int, bytes]]
     ends_segment: bool = False
 
 
 class _Sight(NamedTuple):
-    """A piece and the lines around it that are only looked at."""
+    """Parts that are read together, and the lines around them that are only looked at."""
 
     before: list[bytes]
-    piece: _Piece
+    parts: list[_Part]
     after: list[bytes]
 
 
@@ -232,58 +243,66 @@ class OtelGenai:
         for path in inputs:
             self._refuse_binary(path)
         new = (
-            segment
+            _Reading(sink, segment)
             for segment in new_segments(sink, SPANS, inputs)
             if not sink.already_landed(SPANS, segment.content_hash)
         )
-        writer: RowWriter | None = None
-        landed_bytes = hashlib.sha256()
         for sight in _sights(_pieces(new)):
-            piece, segment = sight.piece, sight.piece.segment
-            if segment is None:
-                continue
-            if writer is None:
-                writer = RowWriter(sink, SPANS, f"{segment.content_hash}.rows")
-                landed_bytes = hashlib.sha256()
             with without_cycle_collection():
-                wait_from = self._land_piece(sink, writer, segment, sight)
-            for number, line in piece.lines:
-                if wait_from is None or number < wait_from:
-                    landed_bytes.update(line)
-            if piece.ends_segment:
-                self._end_segment(sink, writer, segment, landed_bytes.hexdigest(), wait_from)
-                writer = None
+                self._land(sink, sight)
 
-    def _land_piece(self, sink: PullSink, writer: RowWriter, segment: Segment, sight: _Sight) -> int | None:
-        """Write the rows of a piece; return the number of the line from which on it has to wait, if any."""
+    def _land(self, sink: PullSink, sight: _Sight) -> None:
+        """Write the rows of what is seen, and end the segments that end in it."""
         traces = TraceSet(self._vocabulary, sink.pulled_at + LATEST_AHEAD)
         # In the order of the stream: of a span that was exported twice the first one lands.
-        for line in sight.before:
-            self._look_at(traces, line)
-        lines = [self._read_line(traces, segment, number, line) for number, line in sight.piece.lines]
-        for line in sight.after:
-            self._look_at(traces, line)
-        may_wait = sight.piece.ends_segment and _may_grow(segment)
-        wait_from = self._wait_from(traces, sink.pulled_at) if may_wait else None
-        if wait_from is not None:
-            traces.disown_from(wait_from)
-            lines = [line for line in lines if line.number < wait_from]
-        calls = traces.landed_calls()
+        self._look_at(traces, sight.before)
+        lines_of_part: list[list[_Line]] = []
+        for owner, part in enumerate(sight.parts):
+            lines: list[_Line] = []
+            if part.reading is None:
+                self._look_at(traces, (line for _, line in part.lines))
+            else:
+                segment = part.reading.segment
+                lines = [self._read_line(traces, owner, segment, number, line) for number, line in part.lines]
+            lines_of_part.append(lines)
+        self._look_at(traces, sight.after)
+
+        waits_from = {owner: self._wait_from(traces, owner, sink) for owner in _may_wait(sight.parts)}
+        for owner, line_number in waits_from.items():
+            if line_number is not None:
+                traces.disown(owner, line_number)
+        candidates = traces.candidate_counts()
+        calls_of_part: dict[int, list[Call]] = {}
+        for call in traces.landed_calls():
+            calls_of_part.setdefault(call.owner, []).append(call)
+        for owner, part in enumerate(sight.parts):
+            if part.reading is None:
+                continue
+            wait_from = waits_from.get(owner)
+            lines = [line for line in lines_of_part[owner] if wait_from is None or line.number < wait_from]
+            calls = calls_of_part.get(owner, [])
+            superseded = candidates.get(owner, 0) - len(calls)
+            sink.count_read(
+                SPANS, sum(line.read for line in lines), sum(line.skipped for line in lines) + superseded
+            )
+            sink.quarantine(SPANS, [row for line in lines for row in line.quarantined])
+            part.reading.writer.write(self._columns(calls, part.reading.segment))
+            for number, line in part.lines:
+                if wait_from is None or number < wait_from:
+                    part.reading.landed_bytes.update(line)
+            if part.ends_segment:
+                self._end_segment(sink, part.reading, wait_from)
+
+    def _columns(self, calls: Sequence[Call], segment: Segment) -> dict[str, list[object]]:
+        own = {"user_hash", "input_file"}
         columns: dict[str, list[object]] = {
-            name: [getattr(call, name) for call in calls]
-            for name in SPANS.schema.names
-            if name not in ("user_hash", "input_file")
+            name: [getattr(call, name) for call in calls] for name in SPANS.schema.names if name not in own
         }
         columns["user_hash"] = [self._hash_user(call.user_id) for call in calls]
         columns["input_file"] = [segment.input_file] * len(calls)
-        writer.write(columns)
-        superseded = traces.owned_calls_count - len(calls)
-        skipped = sum(line.skipped for line in lines) + superseded
-        sink.count_read(SPANS, sum(line.read for line in lines), skipped)
-        sink.quarantine(SPANS, [row for line in lines for row in line.quarantined])
-        return wait_from
+        return columns
 
-    def _read_line(self, traces: TraceSet, segment: Segment, number: int, line: bytes) -> _Line:
+    def _read_line(self, traces: TraceSet, owner: int, segment: Segment, number: int, line: bytes) -> _Line:
         text = line.strip()
         if not text:
             # An empty line stands where one was cut off; that one is counted with the segment.
@@ -292,41 +311,38 @@ class OtelGenai:
         try:
             spans = spans_of_line(text, self._vocabulary.attribute_names)
         except NotTracesError as error:
-            return _Line(
-                number,
-                read=1,
-                quarantined=[QuarantinedRow(segment.input_file, number, error.reason, masked(text))],
-            )
+            refused = QuarantinedRow(segment.input_file, number, error.reason, masked(text))
+            return _Line(number, read=1, quarantined=[refused])
         if spans is None:
             return _Line(number, read=1, skipped=1)
         found = _Line(number)
         for span in spans:
             found.read += 1
             try:
-                found.skipped += not traces.add(span, number)
+                found.skipped += not traces.add(span, number, owner)
             except BadSpanError as error:
                 excerpt = masked(orjson.dumps(span.attributes))
                 found.quarantined.append(QuarantinedRow(segment.input_file, number, error.reason, excerpt))
         return found
 
-    def _look_at(self, traces: TraceSet, line: bytes) -> None:
-        with suppress(NotTracesError):
-            for span in spans_of_line(line, self._vocabulary.attribute_names) or ():
-                with suppress(BadSpanError):
-                    traces.add(span, 0, owned=False)
+    def _look_at(self, traces: TraceSet, lines: Iterable[bytes]) -> None:
+        for line in lines:
+            with suppress(NotTracesError):
+                for span in spans_of_line(line, self._vocabulary.attribute_names) or ():
+                    with suppress(BadSpanError):
+                        traces.add(span, 0, NOT_OWNED)
 
-    def _wait_from(self, traces: TraceSet, pulled_at: datetime) -> int | None:
-        """Return the first line with a call whose ancestors may still be exported."""
-        settled = (pulled_at - timedelta(seconds=self._config.settle_seconds)).timestamp() * 1e6
-        young = (call.line_number for call in traces.open_calls() if call.ended_at > settled)
+    def _wait_from(self, traces: TraceSet, owner: int, sink: PullSink) -> int | None:
+        """Return the first line of a part with a call whose ancestors may still be exported."""
+        settled = (sink.pulled_at - timedelta(seconds=self._config.settle_seconds)).timestamp() * 1e6
+        young = (call.line_number for call in traces.open_calls(owner) if call.ended_at > settled)
         return min(young, default=None)
 
-    def _end_segment(
-        self, sink: PullSink, writer: RowWriter, segment: Segment, landed_hash: str, wait_from: int | None
-    ) -> None:
+    def _end_segment(self, sink: PullSink, reading: _Reading, wait_from: int | None) -> None:
+        segment = reading.segment
+        cut_off = segment.quarantined
         if wait_from is None:
-            writer.append(segment.content_hash, segment.input_file)
-            cut_off = segment.quarantined
+            reading.writer.append(segment.content_hash, segment.input_file)
         else:
             log.info(
                 "source %s: %s from line %d on waits for the rest of its traces, at most %d s",
@@ -336,8 +352,8 @@ class OtelGenai:
                 self._config.settle_seconds,
             )
             if wait_from > segment.first_line_number:
-                writer.append(landed_hash, segment.input_file)
-            cut_off = [row for row in segment.quarantined if row.line_number and row.line_number < wait_from]
+                reading.writer.append(reading.landed_bytes.hexdigest(), segment.input_file)
+            cut_off = [row for row in cut_off if row.line_number and row.line_number < wait_from]
             _leave_for_next_pull(sink, segment, wait_from)
         sink.count_read(SPANS, len(cut_off))
         sink.quarantine(SPANS, cut_off)
@@ -355,35 +371,50 @@ class OtelGenai:
             )
 
 
-def _pieces(segments: Iterable[Segment]) -> Iterator[_Piece]:
-    for segment in segments:
-        if segment.first_line_number > 1:
-            yield _Piece(None, [(0, line) for line in _lines_before(segment)])
-        lines: list[tuple[int, bytes]] = []
-        size = 0
-        for number, line in numbered_lines(segment):
-            lines.append((number, line))
-            size += len(line)
+def _may_wait(parts: Sequence[_Part]) -> Iterator[int]:
+    """Yield the parts that end an input which may go on: a compressed file is finished."""
+    for owner, part in enumerate(parts):
+        if part.ends_segment and part.reading and not part.reading.segment.input_file.endswith(".gz"):
+            yield owner
+
+
+def _pieces(readings: Iterable[_Reading]) -> Iterator[list[_Part]]:
+    """Yield parts of as many segments as fit into a piece: small files share one, a big one has several."""
+    parts: list[_Part] = []
+    size = 0
+    for reading in readings:
+        if reading.segment.first_line_number > 1:
+            parts.append(_Part(None, [(0, line) for line in _lines_before(reading.segment)]))
+        parts.append(_Part(reading, []))
+        for number, line in numbered_lines(reading.segment):
             if size >= PIECE_BYTES:
-                yield _Piece(segment, lines)
-                lines, size = [], 0
-        yield _Piece(segment, lines, ends_segment=True)
+                yield parts
+                parts, size = [_Part(reading, [])], 0
+            parts[-1].lines.append((number, line))
+            size += len(line)
+        parts[-1].ends_segment = True
+    if parts:
+        yield parts
 
 
-def _sights(pieces: Iterator[_Piece]) -> Iterator[_Sight]:
+def _sights(pieces: Iterator[list[_Part]]) -> Iterator[_Sight]:
     """Yield every piece between the last lines of the one before and the first lines of the one after."""
     before: list[bytes] = []
     piece = next(pieces, None)
     while piece is not None:
         following = next(pieces, None)
-        yield _Sight(before, piece, _up_to(NEIGHBOUR_BYTES, following.lines) if following else [])
-        before = _up_to(NEIGHBOUR_BYTES, reversed(piece.lines))[::-1]
+        yield _Sight(before, piece, _up_to(NEIGHBOUR_BYTES, _lines_of(following or ())))
+        before = _up_to(NEIGHBOUR_BYTES, reversed(list(_lines_of(piece))))[::-1]
         piece = following
 
 
-def _up_to(size: int, lines: Iterable[tuple[int, bytes]]) -> list[bytes]:
+def _lines_of(parts: Iterable[_Part]) -> Iterator[bytes]:
+    return (line for part in parts for _, line in part.lines)
+
+
+def _up_to(size: int, lines: Iterable[bytes]) -> list[bytes]:
     taken: list[bytes] = []
-    for _, line in lines:
+    for line in lines:
         size -= len(line)
         if size < 0:
             break
@@ -414,7 +445,3 @@ def _leave_for_next_pull(sink: PullSink, segment: Segment, line_number: int) -> 
     offset, digest = _prefix(segment, line_number)
     key = str(Path(segment.input_file).absolute())
     sink.ledger(SPANS)[key] = {"size": -1, "mtime_ns": -1, "bytes": offset, "sha256": digest}
-
-
-def _may_grow(segment: Segment) -> bool:
-    return not segment.input_file.endswith(".gz")

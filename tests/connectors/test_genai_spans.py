@@ -15,7 +15,7 @@ from otlp_lines import SCOPE, T0_NANO, chat, line, span
 
 from orchestration.connectors.call_outcome import failed_call_outcome
 from orchestration.connectors.genai_attributes import EmitterRule, provider_name
-from orchestration.connectors.genai_spans import BadSpanError, Call, TraceSet, Vocabulary
+from orchestration.connectors.genai_spans import NOT_OWNED, BadSpanError, Call, TraceSet, Vocabulary
 from orchestration.connectors.otlp import spans_of_line
 
 LATEST = datetime(2026, 11, 23, tzinfo=UTC)
@@ -487,9 +487,9 @@ def test_spans_of_neighbouring_input_inform_and_are_not_landed() -> None:
     traces = TraceSet(vocabulary, LATEST)
     own = line([span(2, chat(100, 10), parent=1)])
     neighbour = line([span(1, chat(100, 10, **{"tenant.id": "acme"})), span(3, chat(5, 5), trace_id=2)])
-    for text, owned in ((own, True), (neighbour, False)):
+    for text, owner in ((own, 0), (neighbour, NOT_OWNED)):
         for found in spans_of_line(text, vocabulary.attribute_names) or ():
-            traces.add(found, 1, owned=owned)
+            traces.add(found, 1, owner)
     assert [(int(call.span_id, 16), call.tenant_id) for call in traces.landed_calls()] == [(2, "acme")]
 
 
