@@ -256,7 +256,7 @@ def masked(line: bytes) -> str:
     shown: list[str] = []
     text = line[:4096].decode("utf-8", "replace")
     position = 0
-    while position < len(text) and len(shown) < 200:  # noqa: PLR2004
+    while position < len(text) and len(shown) < 200:
         character = text[position]
         if character == '"':
             end = position + 1
@@ -264,7 +264,7 @@ def masked(line: bytes) -> str:
                 end += 2 if text[end] == "\\" else 1
             following = text[end + 1 : end + 3].lstrip()
             is_key = end < len(text) and following.startswith(":")
-            shown.append(text[position : end + 1] if is_key and end - position < 40 else '"…"')  # noqa: PLR2004
+            shown.append(text[position : end + 1] if is_key and end - position < 40 else '"…"')
             position = end + 1
         elif character in "{}[]:, \t\r\n":
             shown.append(character)
