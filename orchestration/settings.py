@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -25,17 +25,27 @@ class Settings:
     Attributes:
         home: The one folder that holds landing, warehouse, published and Dagster's own storage.
         as_known_at: Build as of what was known at this moment; None means now.
+        sources: The folder of YAML documents that names the sources; None means the built-in sample company.
+        start_date: The first UTC day that can be built; None means that the sources decide.
+        pricing: Folder of the price book.
     """
 
     home: Path
     as_known_at: datetime | None = None
+    sources: Path | None = None
+    start_date: date | None = None
+    pricing: Path = PROJECT_ROOT / "pricing_seeds"
 
     @classmethod
     def from_env(cls) -> Settings:
-        """Read `TRUEUP_HOME` (default `./data`) and `TRUEUP_AS_KNOWN_AT` (RFC 3339, default now).
+        """Read the environment.
+
+        `TRUEUP_HOME` (a folder, default `./data`), `TRUEUP_AS_KNOWN_AT` (RFC 3339, default now), `TRUEUP_SOURCES` (a
+        folder, default the sample company), `TRUEUP_START_DATE` (YYYY-MM-DD), `TRUEUP_PRICING` (a folder).
 
         Raises:
-            SettingsError: When `TRUEUP_AS_KNOWN_AT` is not a moment with a zone.
+            SettingsError: When `TRUEUP_AS_KNOWN_AT` is not a moment with a zone, `TRUEUP_START_DATE` not
+                a date, or one of the folders is none.
         """
         home = Path(os.environ.get("TRUEUP_HOME") or PROJECT_ROOT / "data").expanduser().absolute()
         raw = os.environ.get("TRUEUP_AS_KNOWN_AT")
@@ -47,7 +57,13 @@ class Settings:
                 raise SettingsError(f"TRUEUP_AS_KNOWN_AT must be an RFC 3339 moment, got {raw!r}") from error
             if as_known_at.tzinfo is None:
                 raise SettingsError(f"TRUEUP_AS_KNOWN_AT needs a zone, for example {raw}Z")
-        return cls(home=home, as_known_at=as_known_at)
+        return cls(
+            home=home,
+            as_known_at=as_known_at,
+            sources=_folder("TRUEUP_SOURCES"),
+            start_date=_date("TRUEUP_START_DATE"),
+            pricing=_folder("TRUEUP_PRICING") or PROJECT_ROOT / "pricing_seeds",
+        )
 
     @property
     def landing(self) -> Path:
@@ -69,6 +85,36 @@ class Settings:
         """Dagster's run and event storage."""
         return self.home / "dagster"
 
+    @property
+    def warehouse_state(self) -> Path:
+        """What the warehouse was last built from; removed together with the warehouse."""
+        return self.home / "warehouse_state.json"
+
+    @property
+    def sample(self) -> Path:
+        """Folder of the generated sample company."""
+        return self.home / "sample"
+
     def secret(self, name: str) -> str | None:
         """Return the value of the environment variable `name`, or None when it is unset or empty."""
         return os.environ.get(name) or None
+
+
+def _folder(variable: str) -> Path | None:
+    raw = os.environ.get(variable)
+    if not raw:
+        return None
+    folder = Path(raw).expanduser().absolute()
+    if not folder.is_dir():
+        raise SettingsError(f"{variable} must be a folder, {folder} is none")
+    return folder
+
+
+def _date(variable: str) -> date | None:
+    raw = os.environ.get(variable)
+    if not raw:
+        return None
+    try:
+        return date.fromisoformat(raw)
+    except ValueError as error:
+        raise SettingsError(f"{variable} must be a date as YYYY-MM-DD, got {raw!r}") from error

@@ -1,0 +1,227 @@
+"""The command line: `trueup sample | run | ui | status | rebuild`.
+
+Belongs here: reading arguments, saying what happens, exit codes. Does not belong here: how anything is done.
+Imports inside functions keep `trueup --help` at a tenth of a second: Dagster alone takes a whole one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from orchestration.runtime.jobs import BUILD_JOB, MAIN_JOB, RunOptions, only_sources_failed
+from orchestration.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from orchestration.connectors.base import Window
+    from orchestration.runtime.run import RunOutcome
+    from orchestration.runtime.terminal import RunProgress
+
+app = typer.Typer(
+    help="What each tenant, feature, model and accepted outcome costs, tied to the provider's invoice.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+_console = Console()
+
+_FIRST_RUN_DAYS = 31
+"""Days that a first run with own sources covers when no `TRUEUP_START_DATE` says otherwise."""
+
+HomeOption = Annotated[
+    Path | None,
+    typer.Option("--home", help="The folder that holds everything; default TRUEUP_HOME or ./data."),
+]
+
+
+@app.command()
+def sample(
+    home: HomeOption = None,
+    days: Annotated[int | None, typer.Option(help="Number of UTC days.")] = None,
+    requests: Annotated[int | None, typer.Option(help="Number of requests, about.")] = None,
+    tenants: Annotated[int | None, typer.Option(help="Number of tenants.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Same seed, same company.")] = None,
+) -> None:
+    """Generate the sample company."""
+    from orchestration.runtime.terminal import RunProgress  # noqa: PLC0415
+
+    settings = _settings(home)
+    with RunProgress(_console) as progress:
+        _generate(settings, progress, {"days": days, "requests": requests, "tenants": tenants, "seed": seed})
+    _console.print(f"The sample company lies in {settings.sample}", soft_wrap=True)
+
+
+@app.command()
+def run(
+    home: HomeOption = None,
+    first: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First UTC day.")
+    ] = None,
+    last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last UTC day.")] = None,
+    force: Annotated[bool, typer.Option(help="Build and publish also what has not changed.")] = False,
+) -> None:
+    """Pull every source, build what has changed, check it, publish it, and show the figures.
+
+    Without days: everything that there is at first, then whatever has changed since.
+    """
+    settings = _settings(home)
+    if settings.sources is not None and settings.sample.exists():
+        _fail(
+            f"{settings.home} holds the sample company, whose figures would mix with yours; "
+            "set TRUEUP_HOME to another folder"
+        )
+    _run_and_report(settings, MAIN_JOB, lambda: _days_to_run(settings, first, last), RunOptions(force=force))
+
+
+@app.command()
+def rebuild(home: HomeOption = None) -> None:
+    """Delete the warehouse and build it again from what has landed."""
+    from orchestration.warehouse.runner import warehouse_lock  # noqa: PLC0415
+
+    settings = _settings(home)
+    if not settings.landing.is_dir():
+        _fail(f"nothing has landed in {settings.landing}; run `trueup run` first")
+    with warehouse_lock(settings):
+        for path in (
+            settings.warehouse,
+            settings.warehouse.with_name("warehouse.duckdb.wal"),
+            settings.warehouse_state,
+        ):
+            path.unlink(missing_ok=True)
+    _run_and_report(settings, BUILD_JOB, lambda: _days_to_run(settings, None, None), RunOptions())
+
+
+@app.command()
+def ui(
+    home: HomeOption = None,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 3000,
+) -> None:
+    """Serve the Dagster UI with its schedules and sensors on 127.0.0.1."""
+    import sys  # noqa: PLC0415
+
+    from orchestration.runtime.instance import dagster_environment, write_instance_config  # noqa: PLC0415
+
+    settings = _settings(home)
+    write_instance_config(settings)
+    command = [sys.executable, "-m", "dagster", "dev", "-m", "orchestration.definitions"]
+    os.execve(  # noqa: S606 - the UI takes this process's place, so that Ctrl-C reaches it
+        sys.executable,
+        [*command, "--host", "127.0.0.1", "--port", str(port)],
+        {**os.environ, **dagster_environment(settings)},
+    )
+
+
+@app.command()
+def status(home: HomeOption = None) -> None:
+    """Show what has landed from each source, and the days whose figures are not up to date."""
+    from orchestration.runtime.status import print_status  # noqa: PLC0415
+
+    print_status(_settings(home), _console)
+
+
+def _settings(home: Path | None) -> Settings:
+    if home is not None:
+        os.environ["TRUEUP_HOME"] = str(home.expanduser().absolute())
+    try:
+        settings = Settings.from_env()
+    except SettingsError as error:
+        _fail(str(error))
+    os.environ["TRUEUP_HOME"] = str(settings.home)
+    return settings
+
+
+def _fail(message: str) -> NoReturn:
+    _console.print(f"[red]{escape(message)}[/red]", soft_wrap=True, highlight=False)
+    raise typer.Exit(1)
+
+
+def _generate(settings: Settings, progress: RunProgress, options: Mapping[str, int | None]) -> None:
+    from orchestration.runtime.sample import generate_sample  # noqa: PLC0415
+    from orchestration.sample_company.options import SampleOptions  # noqa: PLC0415
+
+    given = {name: value for name, value in options.items() if value is not None}
+    generate_sample(settings, replace(SampleOptions(), **given), progress.on_fraction)
+
+
+def _days_to_run(settings: Settings, first: datetime | None, last: datetime | None) -> Window:
+    """Return the days of a run: as asked, else all that there is at first, later the newest two.
+
+    Older days that a provider restates or whose logs arrive late are pulled and built without being asked
+    for.
+    """
+    from orchestration.connectors.base import Window  # noqa: PLC0415
+    from orchestration.partitions import start_date  # noqa: PLC0415
+    from orchestration.runtime.sample import sample_days  # noqa: PLC0415
+
+    sampled = sample_days(settings) if settings.sources is None else None
+    today = datetime.now(UTC).date()
+    newest = last.date() if last else (sampled.end - timedelta(days=1) if sampled else today)
+    if first:
+        oldest = first.date()
+    elif settings.warehouse.exists() and settings.warehouse_state.exists():
+        oldest = newest - timedelta(days=1)
+    elif sampled:
+        oldest = sampled.start
+    else:
+        oldest = settings.start_date or newest - timedelta(days=_FIRST_RUN_DAYS)
+    if oldest > newest:
+        _fail(f"the first day, {oldest}, comes after the last, {newest}")
+    if oldest < start_date(settings):
+        _fail(f"the first day, {oldest}, comes before {start_date(settings)}; set TRUEUP_START_DATE earlier")
+    return Window(oldest, newest + timedelta(days=1))
+
+
+def _run_and_report(
+    settings: Settings, job_name: str, asked: Callable[[], Window], options: RunOptions
+) -> None:
+    """Run a job, say what failed, show the figures; `asked` is called once the sample company is there."""
+    from orchestration.components import SourceDocumentError  # noqa: PLC0415
+    from orchestration.runtime.run import execute, load_definitions, log_to_file  # noqa: PLC0415
+    from orchestration.runtime.sample import sample_days  # noqa: PLC0415
+    from orchestration.runtime.terminal import RunProgress  # noqa: PLC0415
+    from orchestration.warehouse.project import DbtProjectError  # noqa: PLC0415
+
+    log_to_file(settings)
+    with RunProgress(_console) as progress:
+        if settings.sources is None and sample_days(settings) is None:
+            _generate(settings, progress, {})
+        days = asked()
+        progress.on_plan([])
+        try:
+            definitions = load_definitions()
+        except (SourceDocumentError, DbtProjectError) as error:
+            _fail(str(error))
+
+        def run_job(name: str) -> RunOutcome:
+            return execute(
+                definitions, settings, name, days, options, on_plan=progress.on_plan, on_step=progress.on_step
+            )
+
+        outcomes = [run_job(job_name)]
+        if not outcomes[0].succeeded and only_sources_failed(outcomes[0].errors):
+            outcomes.append(run_job(BUILD_JOB))
+    _report(settings, outcomes)
+
+
+def _report(settings: Settings, outcomes: Sequence[RunOutcome]) -> None:
+    from orchestration.report import print_report  # noqa: PLC0415
+
+    if (settings.published / "marts.duckdb").exists():
+        print_report(settings.published, _console)
+    for outcome in outcomes:
+        for step, message in outcome.errors.items():
+            _console.print(f"[red]failed:[/red] {step}", highlight=False)
+            _console.print(escape(message), soft_wrap=True, highlight=False)
+    if len(outcomes) > 1:
+        _console.print("The figures are made of what the other sources have landed.")
+    if not all(outcome.succeeded for outcome in outcomes):
+        _console.print(f"The log lies in {settings.home / 'logs' / 'trueup.log'}", soft_wrap=True)
+        raise typer.Exit(1)

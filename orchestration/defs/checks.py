@@ -1,0 +1,45 @@
+"""The alert rules as asset checks on the alert models."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from orchestration.partitions import days_of_run
+from orchestration.runtime.instance import WAREHOUSE_POOL
+from orchestration.settings import Settings
+from orchestration.warehouse.alerts import alert_check_specs, alert_models, evaluate_alerts
+from orchestration.warehouse.assets import model_key
+from orchestration.warehouse.project import DbtManifest, DbtOp, prepared_manifest
+from orchestration.warehouse.runner import warehouse_lock
+from orchestration.warehouse.state import WarehouseState, fingerprint
+
+_PART = "alerts"
+
+
+@dg.definitions
+def checks() -> dg.Definitions:
+    """Return one op with a check for each alert model."""
+    manifest = DbtManifest.read(prepared_manifest(Settings.from_env()))
+    nodes = {model_key(node): node for node in alert_models(manifest)}
+    if not nodes:
+        return dg.Definitions()
+
+    @dg.multi_asset_check(
+        name="alert_rules", specs=alert_check_specs(manifest), can_subset=True, pool=WAREHOUSE_POOL
+    )
+    def alert_rules(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+        settings = Settings.from_env()
+        days = days_of_run(context.run.tags)
+        selected = [nodes[key.asset_key] for key in context.selected_asset_check_keys]
+        is_whole = len(selected) == len(nodes)
+        with warehouse_lock(settings):
+            state = WarehouseState.load(settings.warehouse_state, settings.warehouse)
+            wanted = fingerprint([state.parts.get(DbtOp.ROLLUP), days])
+            if is_whole and state.parts.get(_PART) == wanted:
+                context.log.info("no figure has changed since the rules were last evaluated for these days")
+                return
+            yield from evaluate_alerts(settings.warehouse, selected, days)
+            if is_whole:
+                state.with_part(_PART, wanted).save(settings.warehouse_state)
+
+    return dg.Definitions(asset_checks=[alert_rules])

@@ -1,0 +1,156 @@
+"""Dagster's SQLite event log, with connections that stay open and batches that are one transaction.
+
+Belongs here: how events are written. Does not belong here: what they say; tables and files are Dagster's own,
+and an instance may be switched to Dagster's class and back at any time.
+
+Why: Dagster opens a connection, writes one event and closes it, each time compiling its SQL anew. A run over
+    60
+days and 29 assets spent 67 s on 1,800 events, and 4 s with this class and `DAGSTER_EVENT_BATCH_SIZE=1000`
+(lab).
+"""
+
+# Dagster's storage is typed in part.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy
+from dagster import AssetKey, DagsterInvariantViolationError, EventLogRecord, EventRecordsFilter
+from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
+from dagster._core.events.log import EventLogEntry
+from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
+from dagster._serdes import ConfigurableClassData
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.pool import StaticPool
+
+_OPEN_FILES = 8
+"""Files kept open: the index and the newest runs. A server that shows many runs closes the oldest."""
+
+_BUSY_TIMEOUT_SECONDS = 60
+
+
+class PooledSqliteEventLogStorage(SqliteEventLogStorage):
+    """Dagster's `SqliteEventLogStorage`, faster; same files, same tables."""
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        self._engines: OrderedDict[str, Engine] = OrderedDict()
+        self._known_tables: set[str] = set()
+        super().__init__(base_dir, inst_data)
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> PooledSqliteEventLogStorage:
+        """Build the storage from `dagster.yaml`."""
+        return cls(inst_data=inst_data, **config_value)
+
+    def has_table(self, table_name: str) -> bool:
+        """Tell whether a table exists; one that did once still does."""
+        if table_name not in self._known_tables and super().has_table(table_name):
+            self._known_tables.add(table_name)
+        return table_name in self._known_tables
+
+    @contextmanager
+    def _connect(self, shard: str) -> Generator[Connection]:
+        with self._db_lock, self._engine(shard).connect() as connection, connection.begin():
+            yield connection
+
+    def _engine(self, shard: str) -> Engine:
+        engine = self._engines.get(shard)
+        if engine is None:
+            engine = sqlalchemy.create_engine(
+                self.conn_string_for_shard(shard),
+                # One connection, used under `_db_lock` by whichever thread writes.
+                poolclass=StaticPool,
+                connect_args={"timeout": _BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
+            )
+            if shard not in self._initialized_dbs:
+                self._initdb(engine)
+                self._initialized_dbs.add(shard)
+            with engine.connect() as connection:
+                # In WAL mode this loses at most the last events when the machine loses power, never the file.
+                connection.execute(sqlalchemy.text("PRAGMA synchronous=NORMAL"))
+            self._engines[shard] = engine
+            while len(self._engines) > _OPEN_FILES:
+                _, oldest = self._engines.popitem(last=False)
+                oldest.dispose()
+        self._engines.move_to_end(shard)
+        return engine
+
+    def get_event_records(
+        self, event_records_filter: EventRecordsFilter, limit: int | None = None, ascending: bool = False
+    ) -> Sequence[EventLogRecord]:
+        """Return events across runs; those of asset checks by one number that only grows, as assets' are.
+
+        Dagster keeps them in the index, too, yet reads them from the files of all runs, and refuses a number
+        as the cursor.
+        """
+        if event_records_filter.event_type in ASSET_CHECK_EVENTS:
+            return SqlEventLogStorage.get_event_records(self, event_records_filter, limit, ascending)
+        return super().get_event_records(event_records_filter, limit, ascending)
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """Store events of one run in one transaction per file.
+
+        Of several materializations of one asset, such as those of 60 days, the asset's row keeps the last.
+        """
+        batched = [event for event in events if event.dagster_event_type in ASSET_EVENTS]
+        rows = [self._event_to_row(event) for event in batched]
+        if batched:
+            with self.run_connection(batched[0].run_id) as connection:
+                connection.execute(SqlEventLogStorageTable.insert(), rows)
+            with self.index_connection() as connection:
+                self._index_asset_events(connection, batched, rows)
+        for event in events:
+            # Planned checks keep rows of their own; they go Dagster's way.
+            if event.dagster_event_type not in ASSET_EVENTS:
+                self.store_event(event)
+
+    def _index_asset_events(
+        self, connection: Connection, events: Sequence[EventLogEntry], rows: Sequence[Mapping[str, Any]]
+    ) -> None:
+        last: dict[AssetKey, tuple[EventLogEntry, int]] = {}
+        for event, row in zip(events, rows, strict=True):
+            inserted = connection.execute(SqlEventLogStorageTable.insert(), row).inserted_primary_key
+            asset_key = event.get_dagster_event().asset_key
+            if inserted is None or asset_key is None:
+                raise DagsterInvariantViolationError(f"an asset event without an asset or a number: {event}")
+            event_id: int = inserted[0]
+            self._store_asset_event_tags(connection, [event], [event_id])
+            last[asset_key] = (event, event_id)
+        for event, event_id in last.values():
+            self._store_asset_event(connection, event, event_id)
+
+    def dispose(self) -> None:
+        """Close every file."""
+        with self._db_lock:
+            for engine in self._engines.values():
+                engine.dispose()
+            self._engines.clear()
+        super().dispose()
+
+
+class PooledSqliteStorage(DagsterSqliteStorage):
+    """Dagster's SQLite storage with the event log above; named in `dagster.yaml` under `storage: custom`."""
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        super().__init__(base_dir, inst_data)
+        self._event_log_storage.dispose()
+        # Where Dagster's class keeps them; files of one are read by the other.
+        self._event_log_storage = PooledSqliteEventLogStorage(str(Path(base_dir) / "history" / "runs"))
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> PooledSqliteStorage:
+        """Build the storage from `dagster.yaml`."""
+        return cls(inst_data=inst_data, **config_value)

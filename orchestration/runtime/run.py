@@ -1,0 +1,136 @@
+"""One run of a job in this process, stored where the Dagster UI finds it.
+
+Belongs here: loading the definitions, executing a job over a range of days, saying what failed. Does not
+belong
+here: drawing progress (`terminal`) and the command line.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from orchestration.connectors.base import Window
+from orchestration.partitions import range_tags
+from orchestration.runtime.instance import open_instance
+from orchestration.runtime.jobs import RunOptions, run_config
+from orchestration.settings import Settings
+
+if TYPE_CHECKING:
+    from dagster import Definitions, JobDefinition
+    from dagster._core.events.log import EventLogEntry
+
+StepListener = Callable[[str, str], None]
+"""Called with `started`, `succeeded`, `skipped` or `failed` and the key of the step."""
+
+_STEP_EVENTS: Mapping[str, str] = {
+    "STEP_START": "started",
+    "STEP_SUCCESS": "succeeded",
+    "STEP_SKIPPED": "skipped",
+    "STEP_FAILURE": "failed",
+}
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """What became of a run.
+
+    Attributes:
+        run_id: The Dagster run.
+        succeeded: Whether every step ended well.
+        errors: Message of each failed step, by its key.
+        steps_count: Number of steps.
+    """
+
+    run_id: str
+    succeeded: bool
+    errors: Mapping[str, str]
+    steps_count: int
+
+
+def load_definitions() -> Definitions:
+    """Load every asset, check and job.
+
+    Raises:
+        SourceDocumentError: When a source's document cannot be used.
+        DbtProjectError: When the dbt project cannot be parsed.
+    """
+    from orchestration.components import SourceDocumentError  # noqa: PLC0415 - a second and a half of imports
+    from orchestration.definitions import defs  # noqa: PLC0415
+    from orchestration.warehouse.project import DbtProjectError  # noqa: PLC0415
+
+    try:
+        return defs()
+    except Exception as error:
+        # Dagster wraps an error once for each folder above the document.
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, SourceDocumentError | DbtProjectError):
+                raise cause from None
+            cause = cause.__cause__
+        raise
+
+
+def execute(
+    definitions: Definitions,
+    settings: Settings,
+    job_name: str,
+    days: Window,
+    options: RunOptions,
+    *,
+    on_plan: Callable[[list[str]], None] | None = None,
+    on_step: StepListener | None = None,
+) -> RunOutcome:
+    """Run a job over `days` in this process and wait for its end."""
+    from orchestration.defs.automation import op_names  # noqa: PLC0415
+
+    job: JobDefinition = definitions.resolve_job_def(job_name)
+    run_id = str(uuid.uuid4())
+    errors: dict[str, str] = {}
+    steps = op_names(job)
+
+    def listen(entry: EventLogEntry) -> None:
+        event = entry.dagster_event
+        if event is None or event.step_key is None:
+            return
+        kind = _STEP_EVENTS.get(event.event_type_value)
+        if kind == "failed":
+            errors[event.step_key] = _root_message(event.event_specific_data)
+        if kind is not None and on_step is not None:
+            on_step(kind, event.step_key)
+
+    if on_plan is not None:
+        on_plan(steps)
+    config = run_config(steps, options)
+    config["loggers"] = {"console": {"config": {"log_level": "CRITICAL"}}}
+    with open_instance(settings) as instance:
+        instance.add_event_listener(run_id, listen)  # pyright: ignore[reportUnknownMemberType]
+        result = job.execute_in_process(
+            run_config=config, instance=instance, tags=range_tags(days), run_id=run_id, raise_on_error=False
+        )
+    return RunOutcome(run_id=run_id, succeeded=result.success, errors=errors, steps_count=len(steps))
+
+
+def log_to_file(settings: Settings) -> None:
+    """Send log records and warnings of this process to `TRUEUP_HOME/logs/trueup.log`, not to the screen."""
+    folder = settings.home / "logs"
+    folder.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(folder / "trueup.log")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
+    logging.captureWarnings(capture=True)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def _root_message(data: Any) -> str:
+    """Return the message of the error at the root of a step failure, without its traceback."""
+    failure = getattr(data, "user_failure_data", None)
+    if failure is not None and failure.description:
+        return failure.description
+    error = getattr(data, "error", None)
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return error.message.strip() if error is not None else "failed without a message"

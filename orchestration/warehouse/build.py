@@ -1,0 +1,293 @@
+"""Building one dbt op inside a Dagster step: what is stale is built, everything is reported.
+
+Belongs here: the order of asking, building, remembering and reporting. Does not belong here: the definition
+of the assets (`orchestration/defs/warehouse.py`), and each of the steps (`inputs`, `state`, `args`,
+`runner`).
+
+A step reports every selected asset, built or not: Dagster skips whatever stands downstream of an output that
+is not reported, and an asset whose inputs did not change is as current as one that was just built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from orchestration.connectors.base import Window
+from orchestration.partitions import ONE_DAY, days_of_step
+from orchestration.runtime import progress
+from orchestration.settings import Settings
+from orchestration.warehouse.args import build_arguments, contiguous_ranges
+from orchestration.warehouse.assets import model_key, test_check_name
+from orchestration.warehouse.inputs import WIDEST_REACH, Inputs, current_inputs
+from orchestration.warehouse.project import DbtManifest, DbtOp
+from orchestration.warehouse.runner import DbtProcess, NodeResult, warehouse_lock
+from orchestration.warehouse.state import WarehouseState, days_to_build
+
+StepEvents = Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]
+
+
+class BuildConfig(dg.Config):
+    """How an op without days is built."""
+
+    force: bool = Field(default=False, description="Build also when nothing that it is made of has changed.")
+
+
+class DailyBuildConfig(dg.Config):
+    """How the daily op is built."""
+
+    force: bool = Field(default=False, description="Build the days of the run also when nothing has changed.")
+    every_stale_day: bool = Field(
+        default=False, description="Build every day whose inputs have changed, not only the days of the run."
+    )
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What a step was asked to build.
+
+    Attributes:
+        models: Model by asset key.
+        tests: Data test by check key.
+        is_whole: Whether that is all of the op; only then may it be remembered as built.
+    """
+
+    models: Mapping[dg.AssetKey, Mapping[str, Any]]
+    tests: Mapping[dg.AssetCheckKey, Mapping[str, Any]]
+    is_whole: bool
+
+    @classmethod
+    def of_step(cls, context: dg.AssetExecutionContext, manifest: DbtManifest, op: DbtOp) -> Selection:
+        """Read what `context` selects of an op."""
+        models = {model_key(node): node for node in manifest.models_of(op).values()}
+        tests = {
+            dg.AssetCheckKey(model_key(manifest.models[model]), test_check_name(node)): node
+            for model, node in manifest.tests_of(op).values()
+        }
+        # In the order of the manifest: Dagster wants parents reported before children.
+        selected_models = {key: node for key, node in models.items() if key in context.selected_asset_keys}
+        selected_tests = {
+            key: node for key, node in tests.items() if key in context.selected_asset_check_keys
+        }
+        return cls(
+            models=selected_models,
+            tests=selected_tests,
+            is_whole=len(selected_models) == len(models) and len(selected_tests) == len(tests),
+        )
+
+    @property
+    def model_names(self) -> list[str]:
+        """Names of the selected models."""
+        return [node["name"] for node in self.models.values()]
+
+    @property
+    def test_names(self) -> list[str]:
+        """Names of the selected data tests."""
+        return [node["name"] for node in self.tests.values()]
+
+
+def build_reference(
+    context: dg.AssetExecutionContext, manifest: DbtManifest, config: BuildConfig
+) -> StepEvents:
+    """Build prices, names and views, unless they are what they would become."""
+    settings = Settings.from_env()
+    selection = Selection.of_step(context, manifest, DbtOp.REFERENCE)
+    inputs = current_inputs(settings, manifest)
+    yield from _build_part(
+        context, settings, selection, DbtOp.REFERENCE, inputs.reference, force=config.force
+    )
+
+
+def build_rollup(context: dg.AssetExecutionContext, manifest: DbtManifest, config: BuildConfig) -> StepEvents:
+    """Build roll-ups, dimensions and alerts, unless nothing under them has changed."""
+    settings = Settings.from_env()
+    selection = Selection.of_step(context, manifest, DbtOp.ROLLUP)
+    built = WarehouseState.load(settings.warehouse_state, settings.warehouse).days
+    wanted = current_inputs(settings, manifest).rollup(built)
+    yield from _build_part(context, settings, selection, DbtOp.ROLLUP, wanted, force=config.force)
+
+
+def build_daily(
+    context: dg.AssetExecutionContext, manifest: DbtManifest, config: DailyBuildConfig
+) -> StepEvents:
+    """Build the days whose inputs have changed, each range of them with one dbt command.
+
+    A change of code drops the tables and builds every day that has landed: a table whose days were made by
+    different code answers no question.
+    """
+    settings = Settings.from_env()
+    selection = Selection.of_step(context, manifest, DbtOp.DAILY)
+    run_days = days_of_step(context)
+    dbt: DbtProcess = context.resources.dbt
+    results: list[NodeResult] = []
+    built: list[date] = []
+    with warehouse_lock(settings):
+        inputs = current_inputs(settings, manifest)
+        state = WarehouseState.load(settings.warehouse_state, settings.warehouse)
+        is_new_code = selection.is_whole and state.code != inputs.code[DbtOp.DAILY]
+        if is_new_code:
+            state = replace(state, code=inputs.code[DbtOp.DAILY], days={})
+        for window in _ranges(inputs, state, config, run_days, is_new_code=is_new_code):
+            context.log.info(f"building the days from {window.start} to {window.end} (exclusive)")
+            # Forgotten first: what a failed build leaves behind is made of no inputs that anybody could name.
+            state = state.with_days(dict.fromkeys(window.days()))
+            state.save(settings.warehouse_state)
+            done = dbt.run(
+                build_arguments(
+                    selection.model_names, selection.test_names, window=window, full_refresh=is_new_code
+                ),
+                progress.report,
+            )
+            results.extend(done.nodes)
+            built.extend(window.days())
+            if selection.is_whole and not _failures(done.nodes, selection):
+                state = state.with_days({day: inputs.days.get(day) for day in window.days()})
+                state.save(settings.warehouse_state)
+    _report_days_outside(context, selection, built, run_days)
+    yield from _events(selection, results, {"built_days": len(built), "days": _shown_days(built)})
+
+
+def _ranges(
+    inputs: Inputs, state: WarehouseState, config: DailyBuildConfig, run_days: Window, *, is_new_code: bool
+) -> list[Window]:
+    if is_new_code:
+        days = sorted(inputs.days)
+        # Tables must exist for what stands on them, also when nothing at all has landed.
+        return (
+            [Window(days[0], days[-1] + ONE_DAY)] if days else [Window(run_days.end - ONE_DAY, run_days.end)]
+        )
+    return contiguous_ranges(
+        days_to_build(
+            inputs.days,
+            state.days,
+            requested=None if config.every_stale_day and not config.force else run_days,
+            reach=WIDEST_REACH,
+            force=config.force,
+        )
+    )
+
+
+def _build_part(
+    context: dg.AssetExecutionContext,
+    settings: Settings,
+    selection: Selection,
+    op: DbtOp,
+    wanted: str,
+    *,
+    force: bool,
+) -> StepEvents:
+    with warehouse_lock(settings):
+        state = WarehouseState.load(settings.warehouse_state, settings.warehouse)
+        if state.parts.get(op) == wanted and not force:
+            results: Sequence[NodeResult] = ()
+        else:
+            dbt: DbtProcess = context.resources.dbt
+            state.with_part(op, None).save(settings.warehouse_state)
+            results = dbt.run(
+                build_arguments(selection.model_names, selection.test_names), progress.report
+            ).nodes
+            if not _failures(results, selection) and selection.is_whole:
+                state.with_part(op, wanted).save(settings.warehouse_state)
+    yield from _events(selection, results, {})
+
+
+def _events(selection: Selection, results: Sequence[NodeResult], shared: Mapping[str, Any]) -> StepEvents:
+    """Report every selected asset that is as it should be, and the worst result of every test that ran.
+
+    Raises:
+        dagster.Failure: When a model could not be built. Failed tests are check results, and Dagster stops at
+            those that block.
+    """
+    by_node: dict[str, list[NodeResult]] = {}
+    for result in results:
+        by_node.setdefault(result.unique_id, []).append(result)
+    for key, node in selection.models.items():
+        ran = by_node.get(node["unique_id"], [])
+        if all(result.status == "success" for result in ran):
+            yield dg.MaterializeResult(
+                asset_key=key,
+                metadata={
+                    "unchanged": not ran,
+                    "dbt_seconds": sum(result.seconds for result in ran),
+                    **shared,
+                },
+            )
+    for key, node in selection.tests.items():
+        ran = by_node.get(node["unique_id"], [])
+        if ran:
+            yield _check_result(key, node, ran)
+    failed = [
+        result for result in results if result.unique_id.startswith("model.") and result.status != "success"
+    ]
+    if failed:
+        raise dg.Failure(
+            "\n".join(
+                [
+                    "dbt could not build every model:",
+                    *(f"{result.unique_id}: {result.status}: {result.message}" for result in failed),
+                ]
+            ),
+            allow_retries=False,
+        )
+
+
+def _check_result(
+    key: dg.AssetCheckKey, node: Mapping[str, Any], ran: Sequence[NodeResult]
+) -> dg.AssetCheckResult:
+    bad = [result for result in ran if result.status != "pass"]
+    return dg.AssetCheckResult(
+        asset_key=key.asset_key,
+        check_name=key.name,
+        passed=not bad,
+        # A test that could not run at all says nothing good about the data, whatever its severity.
+        severity=dg.AssetCheckSeverity.WARN
+        if all(result.status == "warn" for result in bad)
+        else dg.AssetCheckSeverity.ERROR,
+        description=bad[0].message if bad else None,
+        metadata={
+            "failed_rows": sum(result.failures or 0 for result in ran),
+            "dbt_seconds": sum(result.seconds for result in ran),
+            "test": f"dbt_project/{node['original_file_path']}",
+        },
+    )
+
+
+def _failures(results: Sequence[NodeResult], selection: Selection) -> list[NodeResult]:
+    tests = {node["unique_id"] for node in selection.tests.values()}
+    return [
+        result
+        for result in results
+        if result.status not in ({"pass", "warn"} if result.unique_id in tests else {"success"})
+    ]
+
+
+def _report_days_outside(
+    context: dg.AssetExecutionContext, selection: Selection, built: Sequence[date], run_days: Window
+) -> None:
+    """Record the days that were built without being asked for, so that the UI shows them as built."""
+    partitions = context.assets_def.partitions_def
+    for day in built:
+        partition = day.isoformat()
+        if run_days.start <= day < run_days.end or partitions is None:
+            continue
+        if not partitions.has_partition_key(partition):
+            continue
+        for key in selection.models:
+            context.log_event(dg.AssetMaterialization(key, partition=partition, metadata={"built_days": 1}))
+
+
+def _shown_days(days: Sequence[date]) -> str:
+    if not days:
+        return "none"
+    ranges = contiguous_ranges(days, max_gap_days=0)
+    return ", ".join(
+        f"{window.start}"
+        if window.end - window.start == ONE_DAY
+        else f"{window.start} to {window.end - timedelta(days=1)}"
+        for window in ranges
+    )

@@ -1,0 +1,110 @@
+"""Fingerprints of what the warehouse would be built from now.
+
+Belongs here: putting together what has landed, the price book and the code, for each dbt op. Does not belong
+here: remembering what was built (`state`), and reading the landing zone's manifests
+(`orchestration.landing.state`).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from orchestration.connectors.base import TableKind, TableSpec
+from orchestration.landing.schemas import all_table_specs
+from orchestration.landing.state import current_slices
+from orchestration.settings import Settings
+from orchestration.warehouse.project import DbtManifest, DbtOp
+from orchestration.warehouse.state import DailyInput, Reach, day_fingerprints, files_fingerprint, fingerprint
+
+# How far a day of each table reaches, from the models that look over midnight: an operation takes the first
+# two hours of the next day along, a request that was seen before midnight is not counted after it, and a
+# verdict looks for its operation in the seven days before (`outcome_lookback_days`), which begins a day
+# earlier at most.
+BILLS = Reach(days_before=0, days_after=1)
+OUTCOMES = Reach(days_before=7, days_after=0)
+REQUESTS = Reach(days_before=9, days_after=1)
+
+WIDEST_REACH = Reach(days_before=9, days_after=1)
+
+_LANDING = "landing"
+_PRICING = "pricing"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What each op would be built from now.
+
+    Attributes:
+        code: Fingerprint of each op's code.
+        days: Fingerprint of each UTC day's inputs of the daily op.
+        reference: Fingerprint of the reference op's inputs.
+        rollup_static: Fingerprint of the roll-ups' code, prices and tables without days.
+    """
+
+    code: Mapping[DbtOp, str]
+    days: Mapping[date, str]
+    reference: str
+    rollup_static: str
+
+    def rollup(self, built_days: Mapping[date, str]) -> str:
+        """Return the fingerprint of the roll-ups' inputs, given what the days were built from."""
+        return fingerprint([self.rollup_static, self.reference, *sorted(built_days.items())])
+
+
+def current_inputs(settings: Settings, manifest: DbtManifest) -> Inputs:
+    """Read what has landed and the price book, and return the fingerprints of every op's inputs."""
+    specs = {spec.name: spec for spec in all_table_specs()}
+    inputs = {op: manifest.inputs_of(op) for op in DbtOp}
+    # The manifest of the landing zone tells which slices count, and so it is in every fingerprint already.
+    tables = {op: inputs[op].tables_of(_LANDING) & specs.keys() for op in DbtOp}
+    landed = _landed_slices(settings, specs.values())
+    prices = files_fingerprint([*settings.pricing.glob("*.csv"), *(settings.home / "pricing").glob("*.csv")])
+
+    def static(op: DbtOp) -> str:
+        without_days = sorted(table for table in tables[op] if specs[table].kind is TableKind.STATE)
+        return fingerprint(
+            [
+                inputs[op].code,
+                settings.as_known_at,
+                prices if inputs[op].tables_of(_PRICING) else "",
+                [landed.get(table) for table in without_days],
+            ]
+        )
+
+    def daily(names: Iterable[str], reach: Reach) -> DailyInput:
+        days: dict[date, list[object]] = defaultdict(list)
+        for table in sorted(names):
+            for day, identities in landed.get(table, {}).items():
+                if day is not None:
+                    days[day].append((table, identities))
+        return DailyInput({day: fingerprint(parts) for day, parts in days.items()}, reach)
+
+    read = tables[DbtOp.DAILY]
+    bills = {table for table in read if specs[table].kind is TableKind.WINDOW}
+    outcomes = {table for table in read if table == "product_outcomes"}
+    requests = {table for table in read if specs[table].kind is TableKind.APPEND} - outcomes
+    return Inputs(
+        code={op: inputs[op].code for op in DbtOp},
+        days=day_fingerprints(
+            [daily(bills, BILLS), daily(outcomes, OUTCOMES), daily(requests, REQUESTS)], static(DbtOp.DAILY)
+        ),
+        reference=static(DbtOp.REFERENCE),
+        rollup_static=static(DbtOp.ROLLUP),
+    )
+
+
+def _landed_slices(
+    settings: Settings, tables: Iterable[TableSpec]
+) -> dict[str, dict[date | None, list[object]]]:
+    """Return, for each table and day, what identifies the slices that count."""
+    slices: dict[str, dict[date | None, list[object]]] = defaultdict(lambda: defaultdict(list))
+    for row in current_slices(settings.landing, tables, settings.as_known_at).to_pylist():
+        identity = (row["source_name"], row["slice_key"], row["content_hash"])
+        slices[row["table_name"]][row["usage_date"]].append(identity)
+    for days in slices.values():
+        for identities in days.values():
+            identities.sort(key=repr)
+    return slices
