@@ -27,45 +27,55 @@ with charges as (
     usage_class,
     sum({{ usd_to_units('billed_cost_usd') }}) as charge_units
   from {{ ref('fct_provider_charges') }}
-  where charge_category = 'usage'
+  where charge_category = 'usage' and billed_cost_usd is not null
   group by 1, 2, 3, 4, 5, 6
 ),
 
-usages as (
-  select
-    usage_date,
-    provider,
-    coalesce(provider_project, '') as provider_project,
-    case when usage_class = 'web_search' then '' else coalesce(priced_model, '') end as priced_model,
-    case when usage_class = 'web_search' then '' else coalesce(service_tier, '') end as service_tier,
-    usage_class,
-    cast(sum(quantity) as bigint) as provider_quantity
-  from {{ ref('fct_provider_usage') }}
-  group by 1, 2, 3, 4, 5, 6
-),
-
-billed_by_project as (
+-- A project counts only where that provider's bill of the day names it. What names another one, or writes it in other
+-- words than the provider does, is matched without it, usage and requests alike.
+billed_projects as (
   select distinct
     usage_date,
-    provider
+    provider,
+    provider_project
   from charges
   where provider_project <> ''
 ),
 
--- A project on a request counts only where that provider's bill of the day has projects at all.
+usages as (
+  select
+    usages.usage_date,
+    usages.provider,
+    coalesce(billed_projects.provider_project, '') as provider_project,
+    case when usages.usage_class = 'web_search' then '' else coalesce(usages.priced_model, '') end as priced_model,
+    case when usages.usage_class = 'web_search' then '' else coalesce(usages.service_tier, '') end as service_tier,
+    usages.usage_class,
+    cast(sum(usages.quantity) as bigint) as provider_quantity
+  from {{ ref('fct_provider_usage') }} as usages
+  left join billed_projects
+    on
+      usages.usage_date = billed_projects.usage_date
+      and usages.provider = billed_projects.provider
+      and usages.provider_project = billed_projects.provider_project
+  group by 1, 2, 3, 4, 5, 6
+),
+
 weights as (
   select
     weights.usage_date,
     weights.request_key,
     weights.provider,
-    case when billed_by_project.provider is null then '' else weights.provider_project end as provider_project,
+    coalesce(billed_projects.provider_project, '') as provider_project,
     weights.priced_model,
     weights.service_tier,
     weights.usage_class,
     weights.weight
   from {{ ref('int_llm_requests__billing_weights') }} as weights
-  left join billed_by_project
-    on weights.usage_date = billed_by_project.usage_date and weights.provider = billed_by_project.provider
+  left join billed_projects
+    on
+      weights.usage_date = billed_projects.usage_date
+      and weights.provider = billed_projects.provider
+      and weights.provider_project = billed_projects.provider_project
 ),
 
 logged as (

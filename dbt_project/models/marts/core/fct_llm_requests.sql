@@ -2,13 +2,21 @@
 -- bill comes later, changes, and is small, so it is joined at reading and a restated bill rewrites no request.
 {{ config(materialized='view', tags=['daily'], event_time='usage_date') }}
 with billed_days as (
-  -- Which provider's bill of which day has arrived, and whether it names projects.
-  select
+  -- Which provider's bill of which day has arrived.
+  select distinct
+    usage_date,
+    provider
+  from {{ ref('int_charges__allocated') }}
+),
+
+billed_projects as (
+  -- Which projects it names; a request of any other is matched without its project.
+  select distinct
     usage_date,
     provider,
-    max(case when provider_project <> '' then 1 else 0 end) = 1 as is_billed_by_project
+    provider_project
   from {{ ref('int_charges__allocated') }}
-  group by usage_date, provider
+  where provider_project <> ''
 ),
 
 extra as (
@@ -25,31 +33,38 @@ billed as (
   select
     requests.*,
     billed_days.provider is not null as has_bill_arrived,
-    coalesce(token_prices.allocation_method, search_prices.allocation_method) as allocation_method,
+    coalesce(token_prices.allocation_method, search_prices.allocation_method) as matched_by,
     {%- for class, column in billed_classes().items() %}
     {%- set prices = 'search_prices' if class == 'web_search' else 'token_prices' %}
     {{ share_of_units(prices ~ '.' ~ class ~ '_charge_units', 'requests.' ~ column, prices ~ '.' ~ class ~ '_denominator') }} +
     {%- endfor %}
-    coalesce(extra.extra_units, 0) as billed_units
+    coalesce(extra.extra_units, 0) as billed_units,
+    -- Whether any charge is for what this request used; a bill that has nothing of the kind does not make it free.
+    token_prices.provider is not null and coalesce(requests.input_tokens, requests.output_tokens) is not null
+    or search_prices.provider is not null as is_in_bill
   from {{ ref('int_llm_requests__attributed') }} as requests
   left join billed_days
     on requests.usage_date = billed_days.usage_date and requests.provider = billed_days.provider
+  left join billed_projects
+    on
+      requests.usage_date = billed_projects.usage_date
+      and requests.provider = billed_projects.provider
+      and requests.provider_project = billed_projects.provider_project
   left join {{ ref('int_billed_prices__pivoted') }} as token_prices
     on
       requests.usage_date = token_prices.usage_date
       and requests.provider = token_prices.provider
       and requests.priced_model = token_prices.priced_model
       and requests.service_tier = token_prices.service_tier
-      and case when billed_days.is_billed_by_project then coalesce(requests.provider_project, '') else '' end
-      = token_prices.provider_project
+      and coalesce(billed_projects.provider_project, '') = token_prices.provider_project
   left join {{ ref('int_billed_prices__pivoted') }} as search_prices
     on
       requests.usage_date = search_prices.usage_date
       and requests.provider = search_prices.provider
       and search_prices.priced_model = ''
       and search_prices.service_tier = ''
-      and case when billed_days.is_billed_by_project then coalesce(requests.provider_project, '') else '' end
-      = search_prices.provider_project
+      and coalesce(billed_projects.provider_project, '') = search_prices.provider_project
+      and requests.web_search_requests > 0
   left join extra
     on requests.usage_date = extra.usage_date and requests.request_key = extra.request_key
 ),
@@ -60,9 +75,12 @@ costed as (
     case
       when not has_bill_arrived then null
       when price_status in ('response_cache_hit', 'refused_by_provider') then {{ zero_usd() }}
-      when input_tokens is null and output_tokens is null then null
+      when not is_in_bill then null
       else {{ units_to_usd('billed_units') }}
-    end as billed_cost_usd
+    end as billed_cost_usd,
+    case
+      when is_in_bill and price_status not in ('response_cache_hit', 'refused_by_provider') then matched_by
+    end as allocation_method
   from billed
 )
 
