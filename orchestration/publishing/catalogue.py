@@ -186,9 +186,7 @@ def _query(marts: Path, *queries: str) -> list[list[tuple[Any, ...]]] | None:
 def _create(
     connection: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, tuple[str, str]], rows: list[Row]
 ) -> None:
-    connection.execute(
-        f"create table {table} ({', '.join(f'{name} {type_}' for name, (type_, _) in columns.items())})"
-    )
+    connection.execute(f"create table {table} ({', '.join(f'{name} {type_}' for name, (type_, _) in columns.items())})")
     # A literal, because DuckDB imports pandas for the first parameter it is given (lab: 0.45 s).
     structure = json.dumps([{name: type_ for name, (type_, _) in columns.items()}])
     connection.execute(

@@ -123,6 +123,5 @@ def _by_slice(
     if not shape.is_partitioned:
         return connection.execute(f"select null, {', '.join(measures)} from {relation}").fetchall()
     return connection.execute(
-        f"select {DAY_COLUMN}, {', '.join(measures)} from {relation} "
-        f"where {days_predicate(slices)} group by all"
+        f"select {DAY_COLUMN}, {', '.join(measures)} from {relation} where {days_predicate(slices)} group by all"
     ).fetchall()

@@ -142,22 +142,16 @@ def read_public_marts(manifest_json: Path) -> PublicMarts:
         raise PublishError(
             f"cannot read dbt's manifest {manifest_json}: {error}; build or parse the dbt project"
         ) from error
-    nodes = [
-        node for node in content["nodes"].values() if node["resource_type"] == "model" and _is_public(node)
-    ]
+    nodes = [node for node in content["nodes"].values() if node["resource_type"] == "model" and _is_public(node)]
     if not nodes:
-        raise PublishError(
-            f"no model in {manifest_json} is public; set `config.meta.published: true` on a mart"
-        )
+        raise PublishError(f"no model in {manifest_json} is public; set `config.meta.published: true` on a mart")
     marts = tuple(sorted((_public_mart(node) for node in nodes), key=lambda mart: mart.name))
     names = [mart.name for mart in marts]
     if doubled := sorted({name for name in names if names.count(name) > 1}):
         raise PublishError(f"two public marts share a name: {', '.join(doubled)}; rename one")
     databases = {node["database"] for node in nodes}
     if len(databases) > 1:
-        raise PublishError(
-            f"public marts lie in several databases ({', '.join(sorted(databases))}); keep them in one"
-        )
+        raise PublishError(f"public marts lie in several databases ({', '.join(sorted(databases))}); keep them in one")
     return PublicMarts(databases.pop(), content["metadata"].get("invocation_id"), marts)
 
 
@@ -169,9 +163,7 @@ def _is_public(node: Mapping[str, Any]) -> bool:
 def _public_mart(node: Mapping[str, Any]) -> PublicMart:
     event_time = node["config"].get("event_time")
     if event_time not in (None, DAY_COLUMN):
-        raise PublishError(
-            f"the public mart {node['name']} has the event time {event_time}; it must be {DAY_COLUMN}"
-        )
+        raise PublishError(f"the public mart {node['name']} has the event time {event_time}; it must be {DAY_COLUMN}")
     return PublicMart(
         name=node["name"],
         source=(node["database"], node["schema"], node.get("alias") or node["name"]),
@@ -202,9 +194,7 @@ def read_shape(connection: duckdb.DuckDBPyConnection, mart: PublicMart) -> Shape
         for name, column_type, *_ in described
     )
     if mart.is_partitioned and Column(DAY_COLUMN, "DATE") not in [Column(c.name, c.type) for c in columns]:
-        raise PublishError(
-            f"the public mart {mart.name} is published by day and has no {DAY_COLUMN} of type DATE"
-        )
+        raise PublishError(f"the public mart {mart.name} is published by day and has no {DAY_COLUMN} of type DATE")
     return Shape(mart.is_partitioned, mart.description, columns, _view_hash(connection, mart))
 
 

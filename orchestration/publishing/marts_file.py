@@ -71,9 +71,7 @@ def verify_marts_file(
 
 def files_relation(published: Path, mart: PublishedMart, slices: Collection[Slice] | None = None) -> str:
     """Return a `read_parquet` call over the files of a mart, or of some of its slices."""
-    files = [
-        str(published / file.file) for file in mart.files.values() if slices is None or file.slice_ in slices
-    ]
+    files = [str(published / file.file) for file in mart.files.values() if slices is None or file.slice_ in slices]
     return _read_parquet(f"[{', '.join(literal(glob_literal(Path(file))) for file in sorted(files))}]", mart)
 
 
@@ -93,16 +91,12 @@ def _create_mart(connection: duckdb.DuckDBPyConnection, published: Path, mart: P
         connection.execute(f"create view {name} as select {select_list} from {_read_parquet(paths, mart)}")
     else:
         kind = "table"
-        connection.execute(
-            f"create table {name} as select {select_list} from {files_relation(published, mart)}"
-        )
+        connection.execute(f"create table {name} as select {select_list} from {files_relation(published, mart)}")
     if mart.shape.description:
         connection.execute(f"comment on {kind} {name} is {literal(mart.shape.description)}")
     for column in columns:
         if column.description:
-            connection.execute(
-                f"comment on column {name}.{identifier(column.name)} is {literal(column.description)}"
-            )
+            connection.execute(f"comment on column {name}.{identifier(column.name)} is {literal(column.description)}")
 
 
 def _read_parquet(paths: str, mart: PublishedMart) -> str:
@@ -132,13 +126,9 @@ def _verify_mart(
         expected = {file.slice_: file.evidence for file in mart.files.values()} | dict(expected)
     for slice_, evidence in expected.items():
         if slice_ not in found:
-            raise PublishError(
-                f"{mart.name} of {slice_}: the warehouse has rows, the published files have none"
-            )
+            raise PublishError(f"{mart.name} of {slice_}: the warehouse has rows, the published files have none")
         if difference := evidence.difference(found[slice_]):
-            raise PublishError(
-                f"{mart.name} of {slice_ or 'all days'} differs from the warehouse: {difference}"
-            )
+            raise PublishError(f"{mart.name} of {slice_ or 'all days'} differs from the warehouse: {difference}")
     if extra := set(found) - set(expected):
         raise PublishError(
             f"{mart.name}: the published files have days that the warehouse lacks: {sorted(map(str, extra))}"

@@ -205,9 +205,7 @@ def _open_warehouse(
         try:
             connection.execute(f"attach {literal(str(warehouse))} as {identifier(database)} (read_only)")
         except duckdb.Error as error:
-            raise PublishError(
-                f"cannot open the warehouse {warehouse}: {error}; is dbt still writing?"
-            ) from error
+            raise PublishError(f"cannot open the warehouse {warehouse}: {error}; is dbt still writing?") from error
         yield connection
 
 
@@ -236,15 +234,11 @@ def _plan(
     looked_at = {s: file for s, file in published_slices.items() if days is None or s in days}
     found = collect_evidence(connection, mart.relation, shape, days)
     if shape.is_partitioned and None in found:
-        raise PublishError(
-            f"{mart.name} has {found[None].row_count} rows without a {DAY_COLUMN}; mend the model"
-        )
+        raise PublishError(f"{mart.name} has {found[None].row_count} rows without a {DAY_COLUMN}; mend the model")
     same_evidence = [s for s, file in looked_at.items() if found.get(s) == file.evidence and s not in damaged]
     unchanged: set[Slice] = set()
     if before is not None and same_evidence:
-        unchanged = _unchanged(
-            connection, mart, files_relation(published, before, same_evidence), shape, same_evidence
-        )
+        unchanged = _unchanged(connection, mart, files_relation(published, before, same_evidence), shape, same_evidence)
     to_write = {s: evidence for s, evidence in found.items() if s not in unchanged}
     removed = frozenset(looked_at) - frozenset(found)
     return _MartPlan(

@@ -39,8 +39,7 @@ def open_marts(
         version = current_version(folder)
         if version is None:
             raise NotPublishedError(f"nothing is published in {published}; run `make run` first")
-        # The versioned file, not the link: DuckDB keeps one database per path and process, so the link
-        # would give the old version for as long as anything in this process holds it open (lab).
+        # The versioned file, not the link: only its own name tells whether it was dropped meanwhile.
         marts = marts_path(folder, version)
         try:
             connection = duckdb.connect(str(marts), read_only=True)

@@ -70,9 +70,7 @@ def publishing_lock(published: Path) -> Generator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise PublishError(
-                f"another publication into {published} is under way; wait for it to end"
-            ) from error
+            raise PublishError(f"another publication into {published} is under way; wait for it to end") from error
         yield
 
 

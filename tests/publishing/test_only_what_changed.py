@@ -112,9 +112,7 @@ def test_a_view_that_says_something_else_is_published_whole(toy):
     run(toy)
     (sql,) = toy.query("select sql from duckdb_views() where view_name = 'fct_llm_requests'")[0]
     toy.execute(
-        sql.replace("CREATE VIEW", "CREATE OR REPLACE VIEW").replace(
-            "COALESCE(extra_usd, 0)", "1.000000000000"
-        )
+        sql.replace("CREATE VIEW", "CREATE OR REPLACE VIEW").replace("COALESCE(extra_usd, 0)", "1.000000000000")
     )
     result = run(toy, set())
     assert mart(result, FACT).days_written == (day(0), day(1), day(2))

@@ -29,11 +29,11 @@ def test_batches_hold_every_day_once_and_stay_small(row_counts):
 
 
 def test_small_and_large_days_over_a_year_each_become_one_file(tmp_path):
-    """A day of two row groups, and more days than DuckDB keeps partitions open."""
+    """Rows of a day in several row groups, and more days than DuckDB keeps partitions open."""
     with duckdb.connect() as connection:
         connection.execute(
             f"""create table rows as
-            select date '2026-01-01' + cast(n % 200 as integer) as usage_date, n from range(4000) t(n)
+            select date '2026-01-01' + cast(n % 200 as integer) as usage_date, n from range(140000) t(n)
             union all select date '2026-01-08', n from range({SINGLE_DAY_ROWS * 8}) t(n)"""
         )
         counts = dict(connection.execute("select usage_date, count(*) from rows group by all").fetchall())

@@ -8,13 +8,19 @@ from toy_warehouse import FACT, assert_same_rows, day, read, run
 
 from orchestration.publishing import publish as publish_module
 from orchestration.publishing.errors import PublishError
+from orchestration.publishing.parquet import write_slices
 from orchestration.publishing.reader import current_version
+from orchestration.publishing.versions import install
 
 
 def damage(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2 :] = bytes(len(content) - len(content) // 2)
     path.write_bytes(content)
+
+
+def cut_off(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-10])
 
 
 def keep_fewer_rows(path: Path) -> None:
@@ -35,29 +41,45 @@ def rewrite(path: Path, query: str) -> None:
         connection.execute(f"copy ({query}) to '{path}' (format parquet)")
 
 
-@pytest.mark.parametrize("spoil", [damage, keep_fewer_rows, change_money, forget_a_value, Path.unlink])
-def test_a_file_that_is_not_what_the_warehouse_holds_is_refused(toy, monkeypatch, spoil):
-    toy.set_days({day(1): [("acme", "0"), ("acme", "3")]})
-    first = run(toy)
+def assert_refused_then_mended(toy, monkeypatch, step, spoiling) -> None:
+    first = current_version(toy.published)
     toy.set_days({day(1): [("acme", "0"), ("globex", "4")]})
-    real = publish_module.install
-
-    def spoiling(staged: Path, target: Path) -> None:
-        real(staged, target)
-        if target.parent.parent.name == FACT:
-            spoil(target)
-
     with monkeypatch.context() as patch:
-        patch.setattr(publish_module, "install", spoiling)
+        patch.setattr(publish_module, step, spoiling)
         with pytest.raises(PublishError):
             run(toy, {day(1)})
-    assert current_version(toy.published) == first.version
+    assert current_version(toy.published) == first
     assert read(toy, f"select count(*) from {FACT}") == [(6,)]
     run(toy, set())
     assert_same_rows(toy)
 
 
-@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:-10])])
+@pytest.mark.parametrize("spoil", [damage, keep_fewer_rows, change_money, forget_a_value])
+def test_rows_that_are_not_what_the_warehouse_holds_are_refused(toy, monkeypatch, spoil):
+    run(toy)
+
+    def write_spoiled(connection, relation, *args):
+        written = write_slices(connection, relation, *args)
+        if FACT in relation:
+            spoil(written[day(1)])
+        return written
+
+    assert_refused_then_mended(toy, monkeypatch, "write_slices", write_spoiled)
+
+
+@pytest.mark.parametrize("spoil", [Path.unlink, cut_off])
+def test_a_file_that_suffers_on_its_way_is_refused(toy, monkeypatch, spoil):
+    run(toy)
+
+    def install_spoiled(staged: Path, target: Path) -> None:
+        install(staged, target)
+        if target.parent.parent.name == FACT:
+            spoil(target)
+
+    assert_refused_then_mended(toy, monkeypatch, "install", install_spoiled)
+
+
+@pytest.mark.parametrize("spoil", [Path.unlink, cut_off])
 @pytest.mark.parametrize("folder", [f"{FACT}/usage_date=2026-01-01", "unit_economics_by_feature_day"])
 def test_a_published_file_that_is_lost_or_cut_off_is_written_again(toy, spoil, folder):
     run(toy)

@@ -113,9 +113,7 @@ def test_before_the_first_publication_the_reader_says_what_to_do(tmp_path):
 def test_a_publication_that_died_while_dropping_a_version_is_finished_by_the_next(toy):
     run(toy)
     versions = publish_again(toy, 3)
-    (toy.published / f"marts-{versions[0]}.duckdb").rename(
-        toy.published / f".dropped-marts-{versions[0]}.duckdb"
-    )
+    (toy.published / f"marts-{versions[0]}.duckdb").rename(toy.published / f".dropped-marts-{versions[0]}.duckdb")
     versions += publish_again(toy, 1)
     assert marts_files(toy) == [f"marts-{version}.duckdb" for version in versions[-3:]]
     assert not any(versions[0] in file for file in toy.files())
