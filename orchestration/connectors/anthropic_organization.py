@@ -139,9 +139,7 @@ class AnthropicOrganization:
     tables: ClassVar[tuple[TableSpec, ...]] = (USAGE_MESSAGES, COST_REPORT)
     Config: ClassVar[type[AnthropicOrganizationConfig]] = AnthropicOrganizationConfig
 
-    def __init__(
-        self, source_name: str, config: AnthropicOrganizationConfig, secrets: SecretResolver
-    ) -> None:
+    def __init__(self, source_name: str, config: AnthropicOrganizationConfig, secrets: SecretResolver) -> None:
         self.source_name = source_name
         self.config = config
         self._secrets = secrets

@@ -206,17 +206,13 @@ def _bucket_bounds(
         api.reject(page.request, "the time of a bucket cannot be read", str(error))
     stated = f"bucket {start.isoformat()} to {end.isoformat()}"
     if not window.start <= start.date() < window.end:
-        api.reject(
-            page.request, f"a bucket outside of the days asked for, {window.start} to {window.end}", stated
-        )
+        api.reject(page.request, f"a bucket outside of the days asked for, {window.start} to {window.end}", stated)
     if not start < end <= midnight(start.date() + timedelta(days=1)):
         api.reject(page.request, "a bucket that is not part of one UTC day", stated)
     return start, end
 
 
-def _read_row(
-    api: HttpApi, page: Page, result: JsonObject, columns: Sequence[ReportColumn], start: datetime
-) -> Row:
+def _read_row(api: HttpApi, page: Page, result: JsonObject, columns: Sequence[ReportColumn], start: datetime) -> Row:
     row: Row = {}
     for column in columns:
         try:

@@ -77,9 +77,7 @@ def check_base_url(value: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("a base URL must begin with https:// and name a host")
     if parts.scheme == "http" and not _is_loopback(parts.hostname):
-        raise ValueError(
-            "a base URL must use https, as a key is sent to it; plain http is for this machine only"
-        )
+        raise ValueError("a base URL must use https, as a key is sent to it; plain http is for this machine only")
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
         raise ValueError("a base URL must not hold a user, a password, a query or a fragment")
     return value.strip().rstrip("/")
@@ -409,9 +407,7 @@ class HttpApi:
                 f"nothing within {waited:g} s{attempts}",
                 "pull again later, pull a shorter window, or raise http.read_timeout_seconds",
             )
-        if isinstance(
-            error, requests.exceptions.ChunkedEncodingError | requests.exceptions.ContentDecodingError
-        ):
+        if isinstance(error, requests.exceptions.ChunkedEncodingError | requests.exceptions.ContentDecodingError):
             return "the answer broke off", f"a part: {detail}", "pull again; nothing of this pull has landed"
         return (
             "no usable answer from the provider",

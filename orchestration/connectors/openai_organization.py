@@ -173,9 +173,7 @@ _USAGE: Mapping[UsageEndpoint, _Usage] = {
     "audio_speeches": _other("audio_speeches", "characters", "characters", *_BY_MODEL),
     "audio_transcriptions": _other("audio_transcriptions", "seconds", "seconds", *_BY_MODEL),
     "vector_stores": _other("vector_stores", "usage_bytes", "bytes", "project_id"),
-    "code_interpreter_sessions": _other(
-        "code_interpreter_sessions", "num_sessions", "sessions", "project_id"
-    ),
+    "code_interpreter_sessions": _other("code_interpreter_sessions", "num_sessions", "sessions", "project_id"),
     "file_search_calls": _other(
         "file_search_calls",
         "num_requests",
@@ -195,7 +193,10 @@ _USAGE: Mapping[UsageEndpoint, _Usage] = {
         is_recent=True,
     ),
 }
-_COST_GROUPS = ("project_id", "line_item", "api_key_id", "api_source")
+_GROUPS: Mapping[str, tuple[str, ...]] = {
+    "costs": ("project_id", "line_item", "api_key_id", "api_source"),
+    **{endpoint: usage.groups for endpoint, usage in _USAGE.items()},
+}
 
 
 class OpenaiOrganizationConfig(BaseModel):
@@ -227,14 +228,12 @@ class OpenaiOrganizationConfig(BaseModel):
         most = _MAX_BUCKETS_PER_PAGE[self.bucket_width]
         if self.usage_page_limit is not None and self.usage_page_limit > most:
             raise ValueError(f"usage_page_limit is at most {most} for buckets of {self.bucket_width}")
-        allowed: dict[str, tuple[str, ...]] = {"costs": _COST_GROUPS}
-        allowed.update({endpoint: usage.groups for endpoint, usage in _USAGE.items()})
         for endpoint, groups in self.group_by.items():
-            if endpoint not in allowed:
-                raise ValueError(f"group_by: unknown endpoint {endpoint!r}; known: {', '.join(allowed)}")
+            if endpoint not in _GROUPS:
+                raise ValueError(f"group_by: unknown endpoint {endpoint!r}; known: {', '.join(_GROUPS)}")
             for group in groups:
-                if group not in allowed[endpoint]:
-                    known = ", ".join(allowed[endpoint])
+                if group not in _GROUPS[endpoint]:
+                    known = ", ".join(_GROUPS[endpoint])
                     raise ValueError(f"group_by: {endpoint} cannot be grouped by {group!r}; known: {known}")
         return self
 
@@ -244,8 +243,7 @@ class OpenaiOrganizationConfig(BaseModel):
             return self.group_by[endpoint]
         if endpoint == "costs":
             return ("project_id", "line_item")
-        available = next(usage.groups for name, usage in _USAGE.items() if name == endpoint)
-        return tuple(group for group in available if group != "api_source")
+        return tuple(group for group in _GROUPS[endpoint] if group != "api_source")
 
     def buckets_per_page(self) -> int:
         """Return the page limit of usage reports."""
@@ -331,7 +329,7 @@ class OpenaiOrganization:
             refused = _refused_dimension(error, groups)
             if refused is None:
                 raise
-        parts = list(_parts(window, days=31))
+        parts = _parts(window, days=31)
         if len(parts) > 1:
             return [row for part in parts for row in self._usage_grouped(api, endpoint, usage, part, groups)]
         _log.warning(
@@ -352,9 +350,7 @@ class OpenaiOrganization:
             ("limit", str(self.config.costs_page_limit)),
             *_group_by(groups),
         ]
-        return read_report(
-            api, "/organization/costs", params, window=window, bounds=_bounds, columns=_COST_COLUMNS
-        )
+        return read_report(api, "/organization/costs", params, window=window, bounds=_bounds, columns=_COST_COLUMNS)
 
 
 def _times(window: Window) -> QueryParams:
@@ -379,7 +375,7 @@ def _refused_dimension(error: ProviderError, groups: Sequence[str]) -> str | Non
     return next((group for group in named if group in _DISPENSABLE), None)
 
 
-def _parts(window: Window, days: int) -> Sequence[Window]:
+def _parts(window: Window, days: int) -> list[Window]:
     """Cut a window into windows of at most `days` days, oldest first."""
     starts = list(window.days())[::days]
     return [Window(start, min(start + timedelta(days=days), window.end)) for start in starts]

@@ -137,9 +137,7 @@ def test_a_new_class_of_tokens_is_told(server: ReportingProvider, caplog: pytest
 
 def test_a_part_of_another_shape_fails_the_pull(server: ReportingProvider) -> None:
     server.serve(USAGE_PATH, pages({"data": [bucket(DAY, {"cache_creation": 21_000})]}))
-    with pytest.raises(
-        ProviderError, match=r"cache_creation\.ephemeral_5m_input_tokens in bucket 2026-11-20"
-    ):
+    with pytest.raises(ProviderError, match=r"cache_creation\.ephemeral_5m_input_tokens in bucket 2026-11-20"):
         pull(server)
 
 
@@ -268,9 +266,7 @@ def test_a_long_window_is_followed_over_its_pages(server: ReportingProvider) -> 
     assert len(server.asked(COST_PATH)) == 4
 
 
-@pytest.mark.parametrize(
-    "start", ["2026-11-17T00:00:00Z", "2026-11-21T00:00:00Z", "2026-11-18T00:00:00+02:00"]
-)
+@pytest.mark.parametrize("start", ["2026-11-17T00:00:00Z", "2026-11-21T00:00:00Z", "2026-11-18T00:00:00+02:00"])
 def test_a_bucket_outside_of_the_window_fails_the_pull(server: ReportingProvider, start: str) -> None:
     strange = {"starting_at": start, "ending_at": "2026-11-22T00:00:00Z", "results": []}
     server.serve(USAGE_PATH, pages({"data": [strange]}))

@@ -94,9 +94,7 @@ def test_retry_after_is_honoured_up_to_the_longest_wait(
 
 
 def test_waits_double_up_to_the_longest_wait(server: LoopbackServer, waits: list[float]) -> None:
-    refusal(
-        server, Answer(status=500), options=HttpOptions(retries=5, backoff_seconds=1.5, max_wait_seconds=10)
-    )
+    refusal(server, Answer(status=500), options=HttpOptions(retries=5, backoff_seconds=1.5, max_wait_seconds=10))
     assert waits == [3, 6, 10, 10]
 
 
@@ -119,9 +117,7 @@ def test_a_failure_says_what_was_asked_what_was_answered_and_what_to_do(
     assert len(server.requests) == attempts
     assert error.status == status
     assert error.is_transient is is_transient
-    assert str(error).startswith(
-        f"source acme_bill: {what}; request: GET {server.url}/v1/bill?group_by[]=model"
-    )
+    assert str(error).startswith(f"source acme_bill: {what}; request: GET {server.url}/v1/bill?group_by[]=model")
     assert f"answered: {status} " in str(error)
     assert ": not today / no_luck (request id req_0815)" in str(error)
     assert f"what to do: {do}" in str(error)

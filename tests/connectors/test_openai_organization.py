@@ -148,9 +148,7 @@ def test_every_endpoint_lands_in_its_own_unit(server: ReportingProvider) -> None
         expected = {"quantity": Decimal(17), "quantity_unit": unit, **more}
         assert {name: others[endpoint][name] for name in expected} == expected
     assert [row["input_tokens"] for row in pulled.rows(USAGE_EMBEDDINGS)] == [5]
-    assert [(row["endpoint"], row["input_tokens"]) for row in pulled.rows(USAGE_COMPLETIONS)] == [
-        ("decisions", 6)
-    ]
+    assert [(row["endpoint"], row["input_tokens"]) for row in pulled.rows(USAGE_COMPLETIONS)] == [("decisions", 6)]
     assert pulled.rows_read == {
         "openai_usage_completions": 1,
         "openai_usage_embeddings": 1,
@@ -293,9 +291,7 @@ def test_no_cut_into_pages_changes_what_lands(
         running.serve(COSTS_PATH, verbatim)
         window = Window(WINDOW.start, WINDOW.start + timedelta(days=len(days)))
         landed = pull(running, window, endpoints=()).rows(COSTS)
-    expected = [
-        (WINDOW.start + timedelta(days=day), amount) for day, amounts in enumerate(days) for amount in amounts
-    ]
+    expected = [(WINDOW.start + timedelta(days=day), amount) for day, amounts in enumerate(days) for amount in amounts]
     assert [(row["usage_date"], row["amount_usd"]) for row in landed] == expected
 
 
@@ -318,8 +314,7 @@ def test_a_field_that_nobody_knows_is_told_and_left(
     with caplog.at_level(logging.WARNING):
         assert pull(server).rows(USAGE_COMPLETIONS)[0]["input_tokens"] == 10
     assert caplog.messages == [
-        "source openai_bill: /organization/usage/completions: fields not kept: "
-        "input_cache_write_7d_tokens, later.on"
+        "source openai_bill: /organization/usage/completions: fields not kept: input_cache_write_7d_tokens, later.on"
     ]
 
 
@@ -469,9 +464,7 @@ def test_a_table_whose_endpoints_are_not_read_is_not_emptied(server: ReportingPr
     assert set(pulled.windows) == {"openai_usage_other", "openai_costs"}
 
 
-def test_only_a_recent_endpoint_may_be_missing(
-    server: ReportingProvider, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_only_a_recent_endpoint_may_be_missing(server: ReportingProvider, caplog: pytest.LogCaptureFixture) -> None:
     missing = Answer({"error": {"message": "Unknown request URL"}}, 404)
     server.serve(USAGE + "decisions", missing)
     with caplog.at_level(logging.WARNING):
@@ -503,9 +496,7 @@ def organization_with_keys_since(epoch: date) -> Script:
     return script
 
 
-def test_history_without_keys_is_kept_without_keys(
-    server: ReportingProvider, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_history_without_keys_is_kept_without_keys(server: ReportingProvider, caplog: pytest.LogCaptureFixture) -> None:
     server.serve(COMPLETIONS, organization_with_keys_since(date(2026, 8, 10)))
     window = Window(date(2026, 7, 1), date(2026, 10, 1))
     with caplog.at_level(logging.WARNING):
