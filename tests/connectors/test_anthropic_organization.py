@@ -24,7 +24,7 @@ from orchestration.connectors.anthropic_organization import (
 from orchestration.connectors.base import Window
 from orchestration.connectors.http import ProviderError
 
-KEY = "sk-ant-admin01-loopback-7c21"
+KEY = "loopback-admin-key-7c21"
 WINDOW = Window(date(2026, 11, 18), date(2026, 11, 21))
 DAY = date(2026, 11, 20)
 USAGE_PATH = "/v1/organizations/usage_report/messages"

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from orchestration.connectors.errors import ConnectorError
 from orchestration.connectors.http import ApiKey, HttpApi, HttpOptions, ProviderError, check_base_url
 
-KEY = "sk-admin-loopback-4f9a71"
+KEY = "loopback-admin-key-4f9a71"
 AT_ONCE = HttpOptions(retries=2, backoff_seconds=0, read_timeout_seconds=5)
 
 

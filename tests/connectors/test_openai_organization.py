@@ -34,7 +34,7 @@ from orchestration.connectors.openai_organization import (
     UsageEndpoint,
 )
 
-KEY = "sk-admin-loopback-4f9a71"
+KEY = "loopback-admin-key-4f9a71"
 WINDOW = Window(date(2026, 11, 18), date(2026, 11, 21))
 USAGE = "/v1/organization/usage/"
 COMPLETIONS = USAGE + "completions"
