@@ -29,3 +29,8 @@
     else coalesce(lower({{ column }}), 'standard')
   end
 {%- endmacro -%}
+
+{#- The tier of a request that one observer saw; NULL when it only says what was asked for, so that another may know. -#}
+{%- macro served_tier_name(column) -%}
+  case when lower({{ column }}) not in ('', 'auto') then {{ service_tier_name(column) }} end
+{%- endmacro -%}

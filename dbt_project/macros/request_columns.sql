@@ -9,6 +9,11 @@
   ]) }}
 {%- endmacro -%}
 
+{#- What holds where no observer said otherwise. Set after the merge: an observer that is silent must not outvote one that knows. -#}
+{%- macro attribution_defaults() -%}
+  {{ return({'service_tier': "'standard'", 'operation_name': "'chat'", 'request_model': 'model'}) }}
+{%- endmacro -%}
+
 {#- Counts of things that are billed apiece. -#}
 {%- macro fee_columns() -%}
   {{ return(['web_search_requests', 'tool_calls', 'rerank_units', 'images', 'audio_seconds', 'characters']) }}

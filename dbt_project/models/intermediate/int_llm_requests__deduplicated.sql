@@ -10,6 +10,8 @@
   'tool_calls', 'rerank_units', 'images', 'audio_seconds', 'characters', 'input_includes_cache',
   'output_includes_reasoning', 'usage_warning',
 ] %}
+{#- Two rows that are still alike after these are alike in everything. -#}
+{%- set ties = first_known + usage_set + ['source_name'] %}
 with seen_more_than_once as (
   -- 64-bit hashes find the candidates cheaply; the merge below groups by the key itself.
   select
@@ -37,20 +39,20 @@ ranked as (
       partition by observations.usage_date, observations.request_key
       order by
         observations.observer_rank,
-        observations.pull_id desc,
         observations.started_at,
-        observations.request_id,
-        observations.output_tokens desc
+        observations.pull_id desc,
+        {{ ties | join(', ') }}
     ) as attribution_rank,
+    -- Counts that a stream reports piece by piece are cumulative: the largest is the last.
     row_number() over (
       partition by observations.usage_date, observations.request_key
       order by
         case when observations.input_tokens is null and observations.output_tokens is null then 1 else 0 end,
         observations.observer_rank,
+        observations.output_tokens desc,
+        observations.input_tokens desc,
         observations.pull_id desc,
-        observations.started_at,
-        observations.request_id,
-        observations.output_tokens desc
+        {{ ties | join(', ') }}
     ) as usage_rank
   from {{ ref('int_llm_requests__unioned') }} as observations
   inner join seen_more_than_once

@@ -21,7 +21,11 @@ with plausible as (
     observed_by,
     observer,
     {%- for column in attribution_columns() + fee_columns() %}
+    {%- if column in attribution_defaults() %}
+    coalesce({{ column }}, {{ attribution_defaults()[column] }}) as {{ column }},
+    {%- else %}
     {{ column }},
+    {%- endif %}
     {%- endfor %}
     {%- for column in counts %}
     case when {{ column }} between 0 and {{ limit_tokens }} then {{ column }} end as {{ column }},

@@ -1,4 +1,19 @@
 -- Anthropic's cost report. The amount is a decimal text in cents, also in fractions of a cent; here it is in dollars.
+{{ config(event_time='usage_date') }}
+with landed as (
+  select
+    *,
+    case
+      when cost_type = 'web_search' then 'web_search'
+      when token_type = 'uncached_input_tokens' then 'input'
+      when token_type = 'cache_read_input_tokens' then 'cache_read'
+      when token_type = 'cache_creation.ephemeral_5m_input_tokens' then 'cache_write_5m'
+      when token_type = 'cache_creation.ephemeral_1h_input_tokens' then 'cache_write_1h'
+      when token_type = 'output_tokens' then 'output'
+    end as usage_class
+  from {{ landed_window('anthropic_cost_report') }} as current_rows
+)
+
 select
   source_name,
   pull_id,
@@ -8,26 +23,20 @@ select
   workspace_id as provider_project,
   description as charge_description,
   case
+    -- What names its meter is usage, whatever words its model's name has in it.
+    when usage_class is not null then 'usage'
     when lower(description) like '%credit%' or lower(description) like '%refund%' then 'credit'
     when lower(description) like '%tax%' then 'tax'
-    when cost_type in ('tokens', 'web_search') then 'usage'
     when cost_type in ('code_execution', 'session_usage') then 'not_request_scoped'
     else 'unmapped'
   end as charge_category,
   model,
-  case
-    when cost_type = 'web_search' then 'web_search'
-    when token_type = 'uncached_input_tokens' then 'input'
-    when token_type = 'cache_read_input_tokens' then 'cache_read'
-    when token_type = 'cache_creation.ephemeral_5m_input_tokens' then 'cache_write_5m'
-    when token_type = 'cache_creation.ephemeral_1h_input_tokens' then 'cache_write_1h'
-    when token_type = 'output_tokens' then 'output'
-  end as usage_class,
-  case when cost_type = 'tokens' then {{ service_tier_name('service_tier') }} end as service_tier,
+  usage_class,
+  case when usage_class <> 'web_search' then {{ service_tier_name('service_tier') }} end as service_tier,
   inference_geo,
   context_window,
   cast(cast(amount_cents as decimal(28, 10)) * cast(0.01 as decimal(3, 2)) as decimal(38, 12)) as billed_cost_usd,
   upper(currency) as currency,
   cast(null as decimal(38, 12)) as quantity,
   cast(null as varchar) as quantity_unit
-from {{ landed_window('anthropic_cost_report') }} as landed
+from landed

@@ -1,5 +1,6 @@
 -- Anthropic's own count, one row per day, group and usage class. The four input classes are disjoint, and the report
 -- has no count of requests.
+{{ config(event_time='usage_date') }}
 with landed as (
   select *
   from {{ landed_window('anthropic_usage_messages') }} as current_rows

@@ -11,7 +11,7 @@ select
   cast(null as varchar) as span_id,
   {{ provider_name('provider') }} as provider,
   model,
-  coalesce(request_model, model) as request_model,
+  request_model,
   case
     when call_type like '%embedding%' then 'embeddings'
     when call_type like '%rerank%' then 'rerank'
@@ -53,7 +53,7 @@ select
   true as input_includes_cache,
   true as output_includes_reasoning,
   cast(null as varchar) as usage_warning,
-  {{ service_tier_name('service_tier') }} as service_tier,
+  {{ served_tier_name('service_tier') }} as service_tier,
   cast(null as varchar) as region,
   inference_geo,
   cast(null as varchar) as provider_account,

@@ -12,8 +12,8 @@ select
   span_id,
   {{ provider_name('provider') }} as provider,
   model,
-  coalesce(request_model, model) as request_model,
-  coalesce(operation_name, 'chat') as operation_name,
+  request_model,
+  coalesce(operation_name, case when usage_api = 'openai.embeddings' then 'embeddings' end) as operation_name,
   feature,
   tenant_id,
   user_hash,
@@ -58,7 +58,7 @@ select
       and usage_api not in ({% for api in usage_apis() %}'{{ api }}'{% if not loop.last %}, {% endif %}{% endfor %})
       then 'unknown_usage_api'
   end as usage_warning,
-  {{ service_tier_name('service_tier') }} as service_tier,
+  {{ served_tier_name('service_tier') }} as service_tier,
   region,
   inference_geo,
   provider_account,

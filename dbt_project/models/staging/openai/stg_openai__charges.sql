@@ -1,5 +1,6 @@
 -- OpenAI's costs: what the invoice will say, in US dollars, per day, project and line item. The model and the meter
 -- stand only in the text of the line item, "<model>, <meter>"; a text of another shape stays unmapped and visible.
+{{ config(event_time='usage_date') }}
 with landed as (
   select
     *,
@@ -35,9 +36,10 @@ select
   project_id as provider_project,
   line_item as charge_description,
   case
+    -- What names its meter is usage, whatever words its model's name has in it.
+    when usage_class is not null then 'usage'
     when lower(line_item) like '%credit%' or lower(line_item) like '%refund%' then 'credit'
     when lower(line_item) like '%tax%' then 'tax'
-    when usage_class is not null then 'usage'
     when lower(line_item) like '%storage%' or lower(line_item) like '%container%' then 'not_request_scoped'
     else 'unmapped'
   end as charge_category,

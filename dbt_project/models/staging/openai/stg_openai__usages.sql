@@ -1,5 +1,6 @@
 -- OpenAI's own count, one row per bucket, group and usage class. Its input is the total; the classes are disjoint.
 -- A class that the report does not state is absent here, not 0.
+{{ config(event_time='usage_date') }}
 with completions as (
   select
     source_name,
