@@ -114,9 +114,7 @@ class Attempts:
         return _SLOT[self.kind, self.provider]
 
 
-def draw_attempts(
-    ops: Operations, plan: IncidentPlan, options: SampleOptions, *, day: int, part: int
-) -> Attempts:
+def draw_attempts(ops: Operations, plan: IncidentPlan, options: SampleOptions, *, day: int, part: int) -> Attempts:
     """Draw all attempts of the operations of one part of a day."""
     rng = np.random.default_rng([options.seed, 3, day, part])
     calls = Calls(ops, day=day, plan=plan, rng=rng)
@@ -160,18 +158,14 @@ def draw_attempts(
     )
     arrived = np.maximum(1, (output * rng.uniform(0.0, 1.0, size=size)).astype(np.int64))
 
-    latency_ms, first_token_ms = _latencies(
-        kind, outcome, tokens.sum(axis=1), output, cached_response, rng=rng
-    )
+    latency_ms, first_token_ms = _latencies(kind, outcome, tokens.sum(axis=1), output, cached_response, rng=rng)
     uid = mix(np.arange(size, dtype=np.uint64) + np.uint64((day * 1024 + part) << 32), options.seed * 8 + 3)
     retried_uid = np.zeros(size, dtype=np.uint64)
     retried_uid[1:] = np.where(number[1:] > 1, uid[:-1], 0)
     is_last = np.ones(size, dtype=bool)
     is_last[:-1] = operation[1:] != operation[:-1]
     # Nobody would see them at all if the spans were not exported.
-    spans_only = mix(ops.uid[operation], 78) % np.uint64(10_000) < (
-        SPANS_ONLY_SHARE * options.observed_share * 10_000
-    )
+    spans_only = mix(ops.uid[operation], 78) % np.uint64(10_000) < (SPANS_ONLY_SHARE * options.observed_share * 10_000)
     is_logged = ~(spans_only & (kind == Kind.SEARCH))
     extra_by = ops.extra_by[operation]
     return Attempts(
@@ -237,14 +231,10 @@ def _latencies(
     return latency, np.where(streams, np.minimum(first, latency), -1)
 
 
-def _starts(
-    ops: Operations, operation: Ints, outcome: Ints, latency_ms: Ints, rng: np.random.Generator
-) -> Ints:
+def _starts(ops: Operations, operation: Ints, outcome: Ints, latency_ms: Ints, rng: np.random.Generator) -> Ints:
     """Return when each attempt starts; those of an operation follow one another."""
     size = len(operation)
-    pause = np.where(
-        outcome == Outcome.SUCCESS, rng.integers(20, 400, size=size), rng.integers(500, 4000, size=size)
-    )
+    pause = np.where(outcome == Outcome.SUCCESS, rng.integers(20, 400, size=size), rng.integers(500, 4000, size=size))
     passed = np.cumsum(latency_ms + pause) - (latency_ms + pause)
     begins = np.ones(size, dtype=bool)
     begins[1:] = operation[1:] != operation[:-1]

@@ -115,9 +115,7 @@ class Calls:
             else:
                 self.tokens[rows, TokenClass.INPUT] = total
         if profile.output_fit is not None:
-            self.output[rows] = self._lengths(
-                profile.output_fit, profile.output_scale, profile.output_cap, size
-            )
+            self.output[rows] = self._lengths(profile.output_fit, profile.output_scale, profile.output_cap, size)
         thinks = rows[self.model[rows] == Model.GPT_5_MINI]
         share = rng.uniform(0.3, 0.8, size=len(thinks))
         self.reasoning[thinks] = (self.output[thinks] * share).astype(np.int64)

@@ -112,9 +112,7 @@ class ReleaseCalendar:
 
     def __init__(self, releases: tuple[Release, ...]) -> None:
         self.releases = tuple(sorted(releases, key=lambda one: (one.feature, one.deployed_at)))
-        first = [
-            next(i for i, one in enumerate(self.releases) if one.feature is feature) for feature in Feature
-        ]
+        first = [next(i for i, one in enumerate(self.releases) if one.feature is feature) for feature in Feature]
         self._first = np.array(first)
         self._times = {
             feature: np.array([_epoch_ms(one.deployed_at) for one in self.releases if one.feature is feature])
@@ -127,9 +125,7 @@ class ReleaseCalendar:
         result = np.zeros(len(attempts), dtype=np.int64)
         for one, times in self._times.items():
             rows = feature == one
-            result[rows] = (
-                self._first[one] + np.searchsorted(times, attempts.start_ms[rows], side="right") - 1
-            )
+            result[rows] = self._first[one] + np.searchsorted(times, attempts.start_ms[rows], side="right") - 1
         return result
 
 

@@ -19,12 +19,12 @@ PLAN_IDS = ("starter", "growth", "enterprise")
 
 _ZONES = (
     # Name and fixed hours from UTC: enough to place a working day, and free of any time-zone data base.
-    ("America/New_York", -5, 0.34),
-    ("America/Los_Angeles", -8, 0.18),
-    ("Europe/London", 0, 0.18),
-    ("Europe/Berlin", 1, 0.18),
-    ("Asia/Singapore", 8, 0.07),
-    ("Australia/Sydney", 10, 0.05),
+    ("America/New_York", -5, 0.52),
+    ("America/Los_Angeles", -8, 0.15),
+    ("Europe/London", 0, 0.14),
+    ("Europe/Berlin", 1, 0.12),
+    ("Asia/Singapore", 8, 0.04),
+    ("Australia/Sydney", 10, 0.03),
 )
 _FIRST = (
     "Amber", "Birch", "Cobalt", "Delta", "Ember", "Fathom", "Granite", "Harbor", "Indigo", "Juniper",
@@ -115,14 +115,12 @@ def build_company(options: SampleOptions) -> Company:
     rng = np.random.default_rng([options.seed, 1])
     count, days = options.tenants, options.days
     sizes = 1.0 / np.arange(1, count + 1)
-    plans = np.where(
-        np.arange(count) < max(1, round(0.14 * count)), 2, np.where(np.arange(count) < 0.5 * count, 1, 0)
-    )
+    plans = np.where(np.arange(count) < max(1, round(0.14 * count)), 2, np.where(np.arange(count) < 0.5 * count, 1, 0))
     order = rng.permutation(len(_FIRST) * len(_SECOND))
     zones = rng.choice(len(_ZONES), size=count, p=[weight for *_, weight in _ZONES])
-    is_new = {
-        int(fraction * count): when for fraction, when in zip(NEW_RANKS, (0.35, 0.55, 0.75), strict=True)
-    }
+    # A home market: the three largest customers live in it, so that the company has a night.
+    zones[:3] = 0
+    is_new = {int(fraction * count): when for fraction, when in zip(NEW_RANKS, (0.35, 0.55, 0.75), strict=True)}
     tenants: list[Tenant] = []
     for index in range(count):
         first, second = divmod(int(order[index % len(order)]), len(_SECOND))

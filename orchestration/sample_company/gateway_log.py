@@ -75,9 +75,7 @@ class GatewayLog:
         start = attempts.start_ms[rows]
         tokens, output = attempts.tokens[rows], attempts.output[rows]
         total = tokens.sum(axis=1)
-        after_cut = (
-            (start >= self._cut_ms).astype(np.int64) if self._cut_ms is not None else np.zeros_like(start)
-        )
+        after_cut = (start >= self._cut_ms).astype(np.int64) if self._cut_ms is not None else np.zeros_like(start)
         pico = list_pico_usd(attempts.model[rows], attempts.tier[rows], tokens, output, after_cut=after_cut)
         call = mix(attempts.uid[rows], 17), mix(attempts.uid[rows], 18)
         return join(

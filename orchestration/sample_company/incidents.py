@@ -216,6 +216,4 @@ def plan_incidents(options: SampleOptions, company: Company) -> IncidentPlan:
                 tenant=company.rank(company_module.OUTGROWN_RANK),
             ),
         ]  # fmt: skip
-    return IncidentPlan(
-        tuple(sorted(found, key=lambda one: (one.first_day, one.kind))), tier_move_day=day(0.72)
-    )
+    return IncidentPlan(tuple(sorted(found, key=lambda one: (one.first_day, one.kind))), tier_move_day=day(0.72))

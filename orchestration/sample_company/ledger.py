@@ -118,11 +118,7 @@ def post(ops: Operations, attempts: Attempts, cut_ms: int | None) -> Ledger:
     """
     ledger = Ledger()
     served = attempts.served
-    after_cut = (
-        (attempts.start_ms >= cut_ms).astype(np.int64)
-        if cut_ms is not None
-        else np.zeros_like(attempts.model)
-    )
+    after_cut = (attempts.start_ms >= cut_ms).astype(np.int64) if cut_ms is not None else np.zeros_like(attempts.model)
     day = attempts.start_ms // DAY_MS
     tokens = np.where(served[:, None], attempts.tokens, 0)
     output = np.where(served, attempts.output, 0)
@@ -131,9 +127,7 @@ def post(ops: Operations, attempts: Attempts, cut_ms: int | None) -> Ledger:
 
     is_late = (attempts.start_ms % DAY_MS) >= LATE_FROM_MS
     rows = np.flatnonzero(served)
-    keys = np.stack([day, attempts.slot, attempts.model, attempts.tier, is_late.astype(np.int64)], axis=1)[
-        rows
-    ]
+    keys = np.stack([day, attempts.slot, attempts.model, attempts.tier, is_late.astype(np.int64)], axis=1)[rows]
     for key, members, sums in _grouped(keys, [tokens[rows, one] for one in range(4)] + [output[rows]]):
         usage = Usage(sums, members)
         ledger.usage[(key[0], key[1], key[2], key[3], bool(key[4]))] = usage
@@ -158,9 +152,7 @@ def post(ops: Operations, attempts: Attempts, cut_ms: int | None) -> Ledger:
         excess = Cost(
             int(created.sum()),
             _total(measures[0], created),
-            _total(measures[1], created)
-            + _total(measures[1], changed)
-            - _total(usual_tokens.sum(axis=1), changed),
+            _total(measures[1], created) + _total(measures[1], changed) - _total(usual_tokens.sum(axis=1), changed),
             _total(output, created),
             _total(pico, created) + _total(pico, changed) - _total(usual, changed),
         )

@@ -72,9 +72,7 @@ class Demand:
         rates = np.array(REQUEST_SHARE_OF_FLOW) / np.array(CALLS_PER_OPERATION)
         self._share = company.share[:, list(FEATURE_OF_FLOW)] * rates
         calls = self._share @ np.array(CALLS_PER_OPERATION)
-        baseline = sum(
-            self._season(day) * float(calls[company.is_active(day)].sum()) for day in range(options.days)
-        )
+        baseline = sum(self._season(day) * float(calls[company.is_active(day)].sum()) for day in range(options.days))
         self._scale = options.requests / (baseline * ATTEMPTS_PER_PLANNED_CALL)
 
     def _season(self, day: int) -> float:
@@ -147,9 +145,7 @@ def draw_operations(demand: Demand, day: int, part: int, parts: int) -> Operatio
     begins[1:] = (cell[1:] != cell[:-1]) | (rng.random(count - 1) < 1.0 / figures.RAGPULSE_TURNS_PER_SESSION)
     number = np.cumsum(begins)
     seats = np.array([one.seats for one in company.tenants])
-    user_of_conversation = np.floor(seats[tenant[order][begins]] * rng.random(int(begins.sum())) ** 2).astype(
-        np.int64
-    )
+    user_of_conversation = np.floor(seats[tenant[order][begins]] * rng.random(int(begins.sum())) ** 2).astype(np.int64)
     conversation = np.empty(count, dtype=np.int64)
     user = np.empty(count, dtype=np.int64)
     conversation[order] = number

@@ -164,9 +164,7 @@ def anthropic_cost_lines(usage: Mapping[UsageKey, Usage], day: date) -> list[Cos
     return lines
 
 
-def _merged(
-    usage: Mapping[UsageKey, Usage], day: date, provider: Provider
-) -> dict[tuple[int, Model, Tier], Usage]:
+def _merged(usage: Mapping[UsageKey, Usage], day: date, provider: Provider) -> dict[tuple[int, Model, Tier], Usage]:
     """Return one day's usage of a provider by slot, model and tier, in a stable order."""
     merged: dict[tuple[int, Model, Tier], Usage] = {}
     number = epoch_day(day)

@@ -148,9 +148,7 @@ class OtelLog:
                 out.write(text_buffer(self._lines(service, ops, attempts, release, chosen)))
         return spans
 
-    def _lines(
-        self, service: _Service, ops: Operations, attempts: Attempts, release: Ints, rows: Ints
-    ) -> Text:
+    def _lines(self, service: _Service, ops: Operations, attempts: Attempts, release: Ints, rows: Ints) -> Text:
         operations, rank = np.unique(attempts.operation[rows], return_inverse=True)
         last_of = np.append(np.flatnonzero(np.diff(rank)), len(rank) - 1)
         ends = (attempts.start_ms + attempts.latency_ms)[rows]
@@ -181,9 +179,7 @@ class OtelLog:
             '","attributes":[{"key":"http.request.method","value":{"stringValue":"POST"}}',
             _text_attribute("app.tenant_id", columns.tenant_ids(self._company, ops, operations)),
             _text_attribute("app.feature", pick(names, ops.flow[operations])),
-            _text_attribute(
-                "app.release", pick([one.release_id for one in self._releases.releases], release)
-            ),
+            _text_attribute("app.release", pick([one.release_id for one in self._releases.releases], release)),
             _text_attribute("app.operation_id", columns.operation_ids(uid)),
             _text_attribute("user.id", columns.user_ids(self._company, ops, operations)),
             '],"status":{}}',
@@ -229,9 +225,7 @@ class OtelLog:
     def _fixed(self, service: _Service, attempts: Attempts, rows: Ints) -> Text:
         code = (attempts.kind[rows] * 16 + attempts.model[rows]) * 16 + attempts.outcome[rows]
         distinct, group = np.unique(code, return_inverse=True)
-        rendered = [
-            _render_call(service, int(one) // 256, int(one) // 16 % 16, int(one) % 16) for one in distinct
-        ]
+        rendered = [_render_call(service, int(one) // 256, int(one) // 16 % 16, int(one) % 16) for one in distinct]
         return pick(rendered, group)
 
 

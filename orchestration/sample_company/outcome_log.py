@@ -140,9 +140,7 @@ def draw_events(
 
     index = np.arange(len(judged))
     rows = np.concatenate([index, index[twice_same], index[twice_new], index[taken_back]])
-    moments = np.concatenate(
-        [at_ms, at_ms[twice_same] + 400, at_ms[twice_new] + 900, (at_ms + back_after)[taken_back]]
-    )
+    moments = np.concatenate([at_ms, at_ms[twice_same] + 400, at_ms[twice_new] + 900, (at_ms + back_after)[taken_back]])
     uids = np.concatenate([uid, uid[twice_same], mix(uid[twice_new], 22), mix(uid[taken_back], 23)])
     verdicts = np.concatenate(
         [verdict, verdict[twice_same], verdict[twice_new], np.full(int(taken_back.sum()), REVERSED)]
@@ -219,9 +217,7 @@ class _Batch:
         place[order] = np.arange(len(order))
         return take(concat(lines), place)
 
-    def _written(
-        self, rows: Ints, ops: Operations, attempts: Attempts, company: Company, *, code: int
-    ) -> Text:
+    def _written(self, rows: Ints, ops: Operations, attempts: Attempts, company: Company, *, code: int) -> Text:
         reference, takes_back = _Reference(code // 2), bool(code % 2)
         operation = self.operation[rows]
         tenant = columns.tenant_ids(company, ops, operation)

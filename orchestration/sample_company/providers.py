@@ -304,9 +304,7 @@ def _page(query: _Query, report: _Report, start: date, end: date) -> _Page:
     """Cut the asked range into the days of this page; the cursor names the next day."""
     limit = query.number("limit", report.usual)
     if not 1 <= limit <= report.most:
-        raise RequestRefusedError(
-            400, f"Invalid 'limit': expected a value between 1 and {report.most}, got {limit}."
-        )
+        raise RequestRefusedError(400, f"Invalid 'limit': expected a value between 1 and {report.most}, got {limit}.")
     cursor = query.scalars.get("page")
     if cursor is not None:
         start = _decode_cursor(cursor)
@@ -338,9 +336,7 @@ def _groups(query: _Query, report: _Report) -> tuple[str, ...]:
 def _width(query: _Query) -> None:
     width = query.scalars.get("bucket_width", "1d")
     if width != "1d":
-        raise RequestRefusedError(
-            400, f"Invalid 'bucket_width': '{width}'; the sample company has daily buckets only."
-        )
+        raise RequestRefusedError(400, f"Invalid 'bucket_width': '{width}'; the sample company has daily buckets only.")
 
 
 def _add(left: Any, right: Any) -> Any:
@@ -392,9 +388,7 @@ def _openai_page(path: str, query: str, headers: Headers, days: Mapping[str, Row
     end = last_known if end_time is None else _utc_date(asked.number("end_time") - 1) + _DAY
     groups = _groups(asked, report)
     page = _page(asked, report, start, end)
-    filters = {
-        _OPENAI_FILTERS[name]: values for name, values in asked.arrays.items() if name in _OPENAI_FILTERS
-    }
+    filters = {_OPENAI_FILTERS[name]: values for name, values in asked.arrays.items() if name in _OPENAI_FILTERS}
     return {
         "object": "page",
         "data": [
@@ -404,9 +398,7 @@ def _openai_page(path: str, query: str, headers: Headers, days: Mapping[str, Row
                 "end_time": _unix(day + _DAY),
                 "results": [
                     _openai_result(report, groups, row)
-                    for row in _grouped(
-                        days.get(day.isoformat(), {}).get(report.section, []), report, groups, filters
-                    )
+                    for row in _grouped(days.get(day.isoformat(), {}).get(report.section, []), report, groups, filters)
                 ],
             }
             for day in page.days
@@ -446,11 +438,7 @@ def _anthropic_page(path: str, query: str, headers: Headers, days: Mapping[str, 
         end = (_moment(asked, "ending_at") - timedelta(microseconds=1)).date() + _DAY
     groups = _groups(asked, report)
     page = _page(asked, report, start, end)
-    filters = {
-        _ANTHROPIC_FILTERS[name]: values
-        for name, values in asked.arrays.items()
-        if name in _ANTHROPIC_FILTERS
-    }
+    filters = {_ANTHROPIC_FILTERS[name]: values for name, values in asked.arrays.items() if name in _ANTHROPIC_FILTERS}
     constants: Row = {"currency": "USD"} if report.section == "costs" else {}
     return {
         "data": [
@@ -459,9 +447,7 @@ def _anthropic_page(path: str, query: str, headers: Headers, days: Mapping[str, 
                 "ending_at": f"{(day + _DAY).isoformat()}T00:00:00Z",
                 "results": [
                     {**row, **constants}
-                    for row in _grouped(
-                        days.get(day.isoformat(), {}).get(report.section, []), report, groups, filters
-                    )
+                    for row in _grouped(days.get(day.isoformat(), {}).get(report.section, []), report, groups, filters)
                 ],
             }
             for day in page.days

@@ -141,9 +141,7 @@ class RequestLog:
         place[by_shape] = np.arange(len(rows))
         return take(lines, place)
 
-    def _lines_of(
-        self, shape: _Shape, ops: Operations, attempts: Attempts, release: Ints, rows: Ints
-    ) -> Text:
+    def _lines_of(self, shape: _Shape, ops: Operations, attempts: Attempts, release: Ints, rows: Ints) -> Text:
         name = shape.name
         operation = attempts.operation[rows]
         uid, operation_uid = attempts.uid[rows], ops.uid[operation]
@@ -222,9 +220,7 @@ class RequestLog:
             "prompt_version": deployed.prompt_version if operation == "chat" else None,
             "release": deployed.release_id,
         }
-        return "".join(
-            f',"{shape.name(field)}":{_json(value)}' for field, value in fields.items() if value is not None
-        )
+        return "".join(f',"{shape.name(field)}":{_json(value)}' for field, value in fields.items() if value is not None)
 
 
 def _json(value: str | int | bool) -> str:

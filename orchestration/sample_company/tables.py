@@ -39,9 +39,7 @@ def build_releases(options: SampleOptions, plan: IncidentPlan) -> tuple[Release,
         deployed = datetime.combine(options.start_date + timedelta(days=day), time(), tzinfo=UTC)
         version = 1 + sum(one.feature is feature for one in releases)
         name = FEATURE_NAMES[feature]
-        releases.append(
-            Release(f"{name}-r{version}", deployed, feature, f"v{version}", REQUEST_MODEL_IDS[model], note)
-        )
+        releases.append(Release(f"{name}-r{version}", deployed, feature, f"v{version}", REQUEST_MODEL_IDS[model], note))
 
     def started(kind: IncidentKind) -> int | None:
         incident = plan.of(kind)
@@ -112,7 +110,7 @@ def build_budgets(
         usual_month_usd: What a month usually costs.
     """
     mistaken = budget_month(options)
-    usual = _round(usual_month_usd * Decimal("1.25"), 1000)
+    usual = _round(usual_month_usd * Decimal("1.25"), 100)
     rows: Rows = []
     for month in sorted(monthly_usd):
         amount = usual
@@ -121,9 +119,9 @@ def build_budgets(
         rows.append(_budget("org", "", amount, month, _next_month(month)))
     start = options.start_date.replace(day=1)
     for provider, share in (("openai", "0.4"), ("anthropic", "1.0")):
-        rows.append(_budget("provider", provider, _round(usual * Decimal(share), 100), start, None))
+        rows.append(_budget("provider", provider, _round(usual * Decimal(share), 10), start, None))
     for feature, share in zip(FEATURE_NAMES, ("0.6", "0.1", "0.7", "0.05", "0.02"), strict=True):
-        rows.append(_budget("feature", feature, _round(usual * Decimal(share), 100), start, None))
+        rows.append(_budget("feature", feature, _round(usual * Decimal(share), 10), start, None))
     return rows
 
 
@@ -158,11 +156,7 @@ def _customer(tenant: Tenant) -> dict[str, object]:
 
 def _subscriptions(options: SampleOptions, tenant: Tenant) -> Iterator[dict[str, object]]:
     begins = tenant.created_at.date()
-    ends = (
-        None
-        if tenant.last_day >= options.days - 1
-        else options.start_date + timedelta(days=tenant.last_day + 1)
-    )
+    ends = None if tenant.last_day >= options.days - 1 else options.start_date + timedelta(days=tenant.last_day + 1)
     spans = [(tenant.plan, begins, ends)]
     if tenant.new_plan is not None and tenant.new_plan_day is not None:
         moved = options.start_date + timedelta(days=tenant.new_plan_day)
@@ -191,19 +185,13 @@ def _revenue(options: SampleOptions, tenant: Tenant) -> Iterator[dict[str, objec
             price = Decimal(str(row["monthly_recurring_revenue_usd"]))
             amount = price * (ends - begins).days / (end_of_month - month).days
             line += 1
-            yield _revenue_line(
-                tenant, month, line, begins=begins, ends=ends, amount=amount, kind="subscription"
-            )
+            yield _revenue_line(tenant, month, line, begins=begins, ends=ends, amount=amount, kind="subscription")
         if line and tenant.plan == 2 and int(tenant.customer_id[-2:]) % 4 == 1:
             overage = _monthly_usd(tenant, 2) * Decimal("0.12")
-            yield _revenue_line(
-                tenant, month, line + 1, begins=month, ends=end_of_month, amount=overage, kind="usage"
-            )
+            yield _revenue_line(tenant, month, line + 1, begins=month, ends=end_of_month, amount=overage, kind="usage")
         if line and int(tenant.customer_id[-2:]) % 29 == 5:
             credit = -_monthly_usd(tenant, tenant.plan) * Decimal("0.10")
-            yield _revenue_line(
-                tenant, month, line + 2, begins=month, ends=end_of_month, amount=credit, kind="credit"
-            )
+            yield _revenue_line(tenant, month, line + 2, begins=month, ends=end_of_month, amount=credit, kind="credit")
         gone = options.start_date + timedelta(days=tenant.last_day)
         if tenant.last_day < options.days - 1 and gone.replace(day=1) == month:
             yield _revenue_line(
@@ -238,9 +226,7 @@ def _release(release: Release) -> dict[str, object]:
     }
 
 
-def _budget(
-    scope: str, scope_id: str, amount: Decimal, valid_from: date, valid_to: date | None
-) -> dict[str, object]:
+def _budget(scope: str, scope_id: str, amount: Decimal, valid_from: date, valid_to: date | None) -> dict[str, object]:
     return {
         "scope": scope,
         "scope_id": scope_id,

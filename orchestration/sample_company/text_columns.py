@@ -100,9 +100,7 @@ def seconds(ms: Ints) -> Text:
 
 def dashed(digits: Text, cuts: Sequence[int]) -> Text:
     """Return strings with a dash at each cut."""
-    pieces = [
-        _compute.utf8_slice_codeunits(digits, start, stop) for start, stop in pairwise([0, *cuts, None])
-    ]
+    pieces = [_compute.utf8_slice_codeunits(digits, start, stop) for start, stop in pairwise([0, *cuts, None])]
     return _compute.binary_join_element_wise(*pieces, "-")
 
 

@@ -42,9 +42,7 @@ def usd(pico_usd: int) -> Decimal:
     return Decimal(pico_usd) / PICO
 
 
-def spend_by_date(
-    bills: Bills, usage: Mapping[UsageKey, Usage], options: SampleOptions
-) -> dict[date, Decimal]:
+def spend_by_date(bills: Bills, usage: Mapping[UsageKey, Usage], options: SampleOptions) -> dict[date, Decimal]:
     """Return what each day cost: both bills, and the provider without a bill at list price."""
     spend: dict[date, Decimal] = {}
     for number in range(options.days):
@@ -176,14 +174,10 @@ class GroundTruth:
         for tenant in self._company.tenants:
             if tenant.first_day > 0:
                 joined = self._options.start_date + timedelta(days=tenant.first_day)
-                changes.append(
-                    {"kind": "new_tenant", "date": joined.isoformat(), "tenant_id": tenant.tenant_id}
-                )
+                changes.append({"kind": "new_tenant", "date": joined.isoformat(), "tenant_id": tenant.tenant_id})
             if tenant.last_day < self._options.days - 1:
                 left = self._options.start_date + timedelta(days=tenant.last_day + 1)
-                changes.append(
-                    {"kind": "churned_tenant", "date": left.isoformat(), "tenant_id": tenant.tenant_id}
-                )
+                changes.append({"kind": "churned_tenant", "date": left.isoformat(), "tenant_id": tenant.tenant_id})
             if tenant.new_plan is not None and tenant.new_plan_day is not None:
                 when = self._options.start_date + timedelta(days=tenant.new_plan_day)
                 note = f"{PLAN_IDS[tenant.plan]} to {PLAN_IDS[tenant.new_plan]}"
@@ -206,9 +200,7 @@ class GroundTruth:
         ]
         return changes
 
-    def _incident(
-        self, incident: Incident, spend: Mapping[date, Decimal], budgets: list[dict[str, object]]
-    ) -> Json:
+    def _incident(self, incident: Incident, spend: Mapping[date, Decimal], budgets: list[dict[str, object]]) -> Json:
         first, last = incident.dates(self._options)
         size = self._ledger.incidents.get(incident.kind)
         details: Json = {}
@@ -256,9 +248,7 @@ class GroundTruth:
         return {
             "provider_project": slot.project_id,
             "requests": sum(used.requests for used in mine),
-            "tokens": {
-                name: sum(used.tokens[index] for used in mine) for index, name in enumerate(CLASS_NAMES)
-            },
+            "tokens": {name: sum(used.tokens[index] for used in mine) for index, name in enumerate(CLASS_NAMES)},
             "billed_usd": plain(_total(lines)),
         }
 
@@ -266,9 +256,7 @@ class GroundTruth:
         first = _total(self._bills.first_lines)
         lines = self._bills.lines[Provider.OPENAI][self._bills.restated]
         credit = _total([line for line in lines if line.tokens is None])
-        tokens = sum(line.tokens or 0 for line in lines) - sum(
-            line.tokens or 0 for line in self._bills.first_lines
-        )
+        tokens = sum(line.tokens or 0 for line in lines) - sum(line.tokens or 0 for line in self._bills.first_lines)
         return {
             "first_billed_usd": plain(first),
             "billed_usd": plain(_total(lines)),
@@ -328,9 +316,7 @@ class GroundTruth:
             if tenant == incident.tenant:
                 costs[day] = costs.get(day, 0) + cost.pico_usd
         # Even after the discount, so that the day counts at list price and as billed.
-        over = [
-            day for day, pico in sorted(costs.items()) if usd(pico) * (1 - ANTHROPIC_DISCOUNT) > OVER_PLAN_USD
-        ]
+        over = [day for day, pico in sorted(costs.items()) if usd(pico) * (1 - ANTHROPIC_DISCOUNT) > OVER_PLAN_USD]
         return {"dates_over_50_usd": [(date(1970, 1, 1) + timedelta(days=day)).isoformat() for day in over]}
 
 
