@@ -12,15 +12,14 @@ from rich.console import Console
 
 from orchestration.pricebook import edition, report
 from orchestration.pricebook.book import BookError
+from orchestration.pricebook.checking import check_files
 from orchestration.settings import PROJECT_ROOT
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return 0, or 1 when the input or the book is not valid."""
     parser = argparse.ArgumentParser(prog="python -m orchestration.pricebook", description=__doc__)
-    parser.add_argument(
-        "--seeds", type=Path, default=PROJECT_ROOT / "pricing_seeds", help="folder of the book"
-    )
+    parser.add_argument("--seeds", type=Path, default=PROJECT_ROOT / "pricing_seeds", help="folder of the book")
     parser.add_argument("--all", action="store_true", help="show every row of every table")
     commands = parser.add_subparsers(dest="command", required=True)
     refreshing = commands.add_parser("refresh", help="bring the book up to what its sources say now")
@@ -45,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             report.show_edition(found, console, most_rows)
             problems = found.problems
         else:
-            problems = edition.check(options.seeds, options.overrides)
+            problems = check_files(options.seeds, options.overrides)
             report.show_problems(problems, console, most_rows)
     except (BookError, ValueError, OSError) as error:
         console.print(f"[red]{error}[/]")

@@ -105,9 +105,7 @@ class PriceRow:
             return self.price_usd_per_mtok * Decimal("0.000001")
         if self.price_usd_per_kcount is not None and self.price_usd_per_mtok is None:
             return self.price_usd_per_kcount * Decimal("0.001")
-        raise BookError(
-            f"price {self.price_id}: needs exactly one of price_usd_per_mtok, price_usd_per_kcount"
-        )
+        raise BookError(f"price {self.price_id}: needs exactly one of price_usd_per_mtok, price_usd_per_kcount")
 
     def is_believed_at(self, known_at: datetime | None) -> bool:
         """Whether the book said this at `known_at`; None asks what it says now."""
@@ -218,9 +216,7 @@ class PriceBook:
         return None
 
 
-_ARN: Final = re.compile(
-    r"^arn:aws[a-z-]*:bedrock:[a-z0-9-]*:\d*:(?:foundation-model|inference-profile)/(.+)$"
-)
+_ARN: Final = re.compile(r"^arn:aws[a-z-]*:bedrock:[a-z0-9-]*:\d*:(?:foundation-model|inference-profile)/(.+)$")
 _FINE_TUNE: Final = re.compile(r"^(ft:[^:]+):.*$")
 
 

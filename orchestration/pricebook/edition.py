@@ -6,7 +6,6 @@ Belongs here: the order of the steps and which file holds what. Does not belong 
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,9 +15,7 @@ from orchestration.pricebook.book import (
     ALIASES_FILE,
     EVER,
     MULTIPLIERS_FILE,
-    OVERRIDES_GLOB,
     PRICES_FILE,
-    TERMS_FILE,
     AliasRow,
     PriceRow,
     format_decimal,
@@ -29,10 +26,12 @@ from orchestration.pricebook.book import (
     write_csv,
     write_prices,
 )
+from orchestration.pricebook.checking import read_overrides
 from orchestration.pricebook.fallback import Disagreement, Multiplier
 from orchestration.pricebook.refresh import Change
-from orchestration.pricebook.terms import MULTIPLIER_COLUMNS, check_multipliers, check_terms
+from orchestration.pricebook.terms import MULTIPLIER_COLUMNS
 from orchestration.pricebook.validate import Problem, Suspicion, check_aliases, check_prices, suspicions
+from orchestration.pricebook.vocabulary import STANDARD_TIER
 
 
 @dataclass
@@ -56,9 +55,7 @@ class Edition:
     problems: list[Problem] = field(default_factory=list[Problem])
 
 
-def publish(
-    seeds: Path, now: datetime, litellm_map: Path | None = None, litellm_version: str | None = None
-) -> Edition:
+def publish(seeds: Path, now: datetime, litellm_map: Path | None = None, litellm_version: str | None = None) -> Edition:
     """Refresh the files under `seeds` from the installed genai-prices.
 
     With a map, from LiteLLM too; without it the rows that came from it stay as they are.
@@ -73,17 +70,22 @@ def publish(
     aliases = read_aliases(seeds / ALIASES_FILE) if (seeds / ALIASES_FILE).exists() else []
 
     dated = genai_source.read()
-    rows, change = refresh.apply(before, dated, now)
-    edition.changes.append(change)
+    listings = [dated]
     generated = [*names.spelled_out(), *names.documented()]
     multipliers: list[Multiplier] | None = None
-    if litellm_map is not None:
+    if litellm_map is None:
+        dated.withdraw(dated.borrowed & _priced_by_the_map(before))
+    else:
         added = fallback.choose(litellm_source.read(litellm_map, litellm_version), dated, now)
-        rows, change = refresh.apply(rows, added.listing, now)
-        edition.changes.append(change)
+        dated.withdraw(added.displaced)
+        listings.append(added.listing)
         edition.disagreements = added.disagreements
         generated = [*added.aliases, *generated]
         multipliers = added.multipliers
+    rows = before
+    for listing in listings:
+        rows, change = refresh.apply(rows, listing, now)
+        edition.changes.append(change)
 
     models = {(row.key.provider, row.key.model) for row in rows}
     merged = _usable(names.merge(aliases, generated), models)
@@ -102,35 +104,21 @@ def publish(
     return edition
 
 
-def check(seeds: Path, extra_overrides: Sequence[Path] = ()) -> list[Problem]:
-    """Return what is wrong with the files under `seeds` and with further files of overrides.
-
-    Raises:
-        BookError: When a file cannot be read.
-    """
-    generated = read_prices(seeds / PRICES_FILE)
-    overrides = [*read_overrides(seeds), *(row for path in extra_overrides for row in read_prices(path))]
-    rows = [*generated, *overrides]
-    problems = check_prices(rows) + check_aliases(read_aliases(seeds / ALIASES_FILE), rows)
-    if (seeds / MULTIPLIERS_FILE).exists():
-        problems += check_multipliers(seeds / MULTIPLIERS_FILE)
-    if (seeds / TERMS_FILE).exists():
-        problems += check_terms(seeds / TERMS_FILE)
-    return problems
-
-
-def read_overrides(seeds: Path) -> list[PriceRow]:
-    """Read every file of overrides beside the book."""
-    return [row for path in sorted(seeds.glob(OVERRIDES_GLOB)) for row in read_prices(path)]
+def _priced_by_the_map(rows: list[PriceRow]) -> set[tuple[str, str]]:
+    """Return the models whose input the book believes LiteLLM's map on: what it only completes has none."""
+    wanted = ("input", STANDARD_TIER, "")
+    return {
+        (row.key.provider, row.key.model)
+        for row in rows
+        if row.source == litellm_source.SOURCE
+        and row.known_to is None
+        and (row.key.usage_class, row.key.service_tier, row.key.region) == wanted
+    }
 
 
 def _usable(aliases: list[AliasRow], models: set[tuple[str, str]]) -> list[AliasRow]:
     """Leave out a name that is a model by itself, and a name of a model without a price."""
-    return [
-        row
-        for row in aliases
-        if (row.provider, row.alias) not in models and (row.provider, row.model) in models
-    ]
+    return [row for row in aliases if (row.provider, row.alias) not in models and (row.provider, row.model) in models]
 
 
 def _write_multipliers(path: Path, multipliers: list[Multiplier]) -> None:

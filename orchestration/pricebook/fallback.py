@@ -23,6 +23,7 @@ from orchestration.pricebook.vocabulary import FALLBACK_CLASSES, STANDARD_TIER, 
 
 #: What two sources must agree on before one completes the other.
 _COMPARED: Final = ("input", "output")
+MAP_URL: Final = "https://github.com/BerriAI/litellm"
 #: Unit conversions through other currencies leave the map a few parts in a million off; that is not a
 #: disagreement.
 _TOLERANCE: Final = Decimal("0.001")
@@ -54,12 +55,39 @@ class Multiplier:
 
 @dataclass
 class Fallback:
-    """What LiteLLM's map adds to the book."""
+    """What LiteLLM's map adds to the book.
+
+    Attributes:
+        listing: Its prices that the book takes.
+        aliases: Names that it adds.
+        multipliers: Factors that it states.
+        disagreements: Where it states another price than genai-prices.
+        displaced: Borrowed models of genai-prices for which it states the host's own price.
+    """
 
     listing: Listing
     aliases: list[AliasRow] = field(default_factory=list[AliasRow])
     multipliers: list[Multiplier] = field(default_factory=list[Multiplier])
     disagreements: list[Disagreement] = field(default_factory=list[Disagreement])
+    displaced: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+
+
+@dataclass(frozen=True)
+class _Resolved:
+    """An entry of the map and the model that it prices."""
+
+    entry: Entry
+    model: str
+    is_guess: bool
+    disagreements: list[Disagreement]
+
+    @property
+    def offer(self) -> tuple[str, str]:
+        return self.entry.provider, self.model
+
+    @property
+    def is_own_name(self) -> bool:
+        return self.entry.name == self.model
 
 
 def choose(price_map: PriceMap, dated: Listing, now: datetime) -> Fallback:
@@ -68,103 +96,127 @@ def choose(price_map: PriceMap, dated: Listing, now: datetime) -> Fallback:
     A name that genai-prices does not know becomes a model of its own. A name that it knows by a pattern alone
     is the same model when the prices agree, else a model of its own: a snapshot may have its own price. A
     known model gets the classes and tiers that genai-prices lacks, from the day on which its present standard
-    price began, provided that both sources state the same price for input and output.
+    price began, provided that both sources state the same price for input and output. Where genai-prices
+    prices a host's model as at another provider and the map states another price at the host, the map is right.
     """
-    fallback = Fallback(Listing(litellm_source.SOURCE, price_map.version))
-    present = _present(dated, now)
-    stated = {(key.provider, key.model, key.usage_class, key.service_tier) for key in dated.spans}
-    tiers = {(key.provider, key.model, key.service_tier) for key in dated.spans}
-    chosen: dict[PriceKey, tuple[Span, bool]] = {}
-    known = dated.models
-    resolved = [(entry, *_model_of(entry, known, present)) for entry in price_map.entries]
-    apart = _apart(resolved)
-    for entry, model, is_guess, disagreements in resolved:
-        fallback.disagreements += disagreements
-        if is_guess and (disagreements or entry.key in apart):
-            model = entry.name  # noqa: PLW2901
-            disagreements = []  # noqa: PLW2901
-        if model != entry.name and not entry.region:
-            fallback.aliases.append(AliasRow(entry.provider, entry.name, model, litellm_source.SOURCE, ""))
-        fallback.multipliers += [
-            Multiplier(entry.provider, dimension, value, model, factor, entry.url)
-            for (dimension, value), factor in entry.multipliers.items()
-            if not (dimension == "speed" and (entry.provider, model, "fast") in tiers)
-        ]
-        is_known = (entry.provider, model) in known
-        if is_known and disagreements:
-            continue
-        start = _start_of_standard(dated, entry.provider, model, now)
-        for (usage_class, tier, context), price in entry.prices.items():
+    return _Chooser(dated, now, Fallback(Listing(litellm_source.SOURCE, price_map.version))).run(price_map)
+
+
+class _Chooser:
+    """One run of `choose`."""
+
+    def __init__(self, dated: Listing, now: datetime, fallback: Fallback) -> None:
+        self.dated = dated
+        self.now = now
+        self.fallback = fallback
+        self.known = dated.models
+        self.present = _present(dated, now)
+        self.stated = {(key.provider, key.model, key.usage_class, key.service_tier) for key in dated.spans}
+        self.tiers = {(key.provider, key.model, key.service_tier) for key in dated.spans}
+        self.chosen: dict[PriceKey, tuple[Span, bool]] = {}
+
+    def run(self, price_map: PriceMap) -> Fallback:
+        resolved = [_resolve(entry, self.known, self.present) for entry in price_map.entries]
+        for found in resolved:
+            self.fallback.disagreements += found.disagreements
+            if found.disagreements and found.is_own_name and found.offer in self.dated.borrowed:
+                self.fallback.displaced.add(found.offer)
+        apart = _apart(resolved)
+        for found in resolved:
+            if found.is_guess and (found.disagreements or found.entry.key in apart):
+                found = _Resolved(found.entry, found.entry.name, False, [])  # noqa: PLW2901
+            self._take_name(found)
+            self._take_multipliers(found)
+            self._take_prices(found)
+        listing = self.fallback.listing
+        listing.spans = {key: (span,) for key, (span, _) in self.chosen.items()}
+        listing.urls = {key.provider: MAP_URL for key in listing.spans}
+        return self.fallback
+
+    def _take_name(self, found: _Resolved) -> None:
+        entry = found.entry
+        if not found.is_own_name and not entry.region:
+            self.fallback.aliases.append(AliasRow(entry.provider, entry.name, found.model, litellm_source.SOURCE, ""))
+
+    def _take_multipliers(self, found: _Resolved) -> None:
+        for (dimension, value), factor in found.entry.multipliers.items():
+            if not (dimension == "speed" and (*found.offer, "fast") in self.tiers):
+                self.fallback.multipliers.append(
+                    Multiplier(found.entry.provider, dimension, value, found.model, factor, found.entry.url)
+                )
+
+    def _take_prices(self, found: _Resolved) -> None:
+        is_displaced = found.offer in self.fallback.displaced
+        is_complete = found.offer in self.known and not is_displaced
+        if found.disagreements and not (is_displaced and found.is_own_name):
+            return
+        start = _start_of_standard(self.dated, *found.offer, self.now) if is_complete else EVER
+        for cell, price in found.entry.prices.items():
+            usage_class, tier, context = cell
             if unit_of(usage_class) == "token" and not MIN_USD_PER_MTOK <= price <= MAX_USD_PER_MTOK:
-                fallback.listing.remarks.append(
-                    f"{entry.key}: {usage_class} at ${price} per million is no price of a token; left out"
-                )
-                continue
-            if is_known and not entry.region:
-                lacks_tier = tier != STANDARD_TIER and (entry.provider, model, tier) not in tiers
-                lacks_class = (
-                    tier == STANDARD_TIER and (entry.provider, model, usage_class, tier) not in stated
-                )
-                if not lacks_tier and not lacks_class:
-                    continue
-                if lacks_class and _says_nothing_new(
-                    price, usage_class, context, present[entry.provider, model]
-                ):
-                    continue
-            key = PriceKey(entry.provider, model, usage_class, tier, _threshold(entry, context), entry.region)
-            is_own_name = entry.name == model
-            held = chosen.get(key)
-            if held is None or (is_own_name and not held[1]):
-                chosen[key] = (Span(start, None, price, note="undated"), is_own_name)
-            elif held[0].price != price and is_own_name == held[1]:
-                fallback.listing.remarks.append(
-                    f"{entry.provider}/{model}: {usage_class} {tier} is both {held[0].price} and {price}"
-                )
-        fallback.listing.urls.setdefault(entry.provider, "https://github.com/BerriAI/litellm")
-    fallback.listing.spans = {key: (span,) for key, (span, _) in chosen.items()}
-    return fallback
+                self._remark(found, f"{usage_class} at ${price} per million is no price of a token; left out")
+            elif not is_complete or found.entry.region or self._adds(found, cell, price):
+                key = PriceKey(*found.offer, usage_class, tier, _threshold(found.entry, context), found.entry.region)
+                self._take(key, Span(start, None, price, note="undated"), found)
+
+    def _adds(self, found: _Resolved, cell: Cell, price: Decimal) -> bool:
+        """Whether the price completes a model that genai-prices has."""
+        usage_class, tier, context = cell
+        if tier != STANDARD_TIER:
+            return (*found.offer, tier) not in self.tiers
+        if (*found.offer, usage_class, tier) in self.stated:
+            return False
+        return not _says_nothing_new(price, usage_class, context, self.present[found.offer])
+
+    def _take(self, key: PriceKey, span: Span, found: _Resolved) -> None:
+        """Keep the price; the entry under the model's own name comes before its aliases."""
+        held, held_by_own_name = self.chosen.get(key, (None, False))
+        if held is None or (found.is_own_name and not held_by_own_name):
+            self.chosen[key] = (span, found.is_own_name)
+        elif held.price != span.price and found.is_own_name == held_by_own_name:
+            self._remark(found, f"{key.usage_class} {key.service_tier} is both {held.price} and {span.price}")
+
+    def _remark(self, found: _Resolved, text: str) -> None:
+        self.fallback.listing.remarks.append(f"{found.entry.key}: {text}")
 
 
-def _model_of(
+def _resolve(
     entry: Entry, known: set[tuple[str, str]], present: dict[tuple[str, str], dict[Cell, Decimal]]
-) -> tuple[str, bool, list[Disagreement]]:
-    """Return the model that the entry prices, whether that is a guess, and where the sources disagree."""
+) -> _Resolved:
     if (entry.provider, entry.name) in known:
-        return entry.name, False, [] if entry.region else _compare(entry, entry.name, present)
+        compared = [] if entry.region else _compare(entry, entry.name, present)
+        return _Resolved(entry, entry.name, False, compared)
     resolution = names.resolve(entry.provider, entry.name)
     if resolution is None or (entry.provider, resolution.model) not in known:
-        return entry.name, False, []
-    disagreements = [] if entry.region else _compare(entry, resolution.model, present)
-    return resolution.model, resolution.certainty == "matched", disagreements
+        return _Resolved(entry, entry.name, False, [])
+    compared = [] if entry.region else _compare(entry, resolution.model, present)
+    return _Resolved(entry, resolution.model, resolution.certainty == "matched", compared)
 
 
-def _apart(resolved: list[tuple[Entry, str, bool, list[Disagreement]]]) -> set[str]:
+def _apart(resolved: list[_Resolved]) -> set[str]:
     """Return the keys of the guesses that the map itself prices differently from what they were taken for.
 
     A snapshot may differ from its family in one class alone, for example in audio.
     """
     own: dict[tuple[str, str, str], Entry] = {}
     guesses: dict[tuple[str, str, str], list[Entry]] = defaultdict(list)
-    for entry, model, is_guess, disagreements in resolved:
-        group = (entry.provider, entry.region, model)
-        if is_guess and not disagreements:
-            guesses[group].append(entry)
-        elif entry.name == model:
-            own[group] = entry
-    apart: set[str] = set()
-    for group, entries in guesses.items():
-        against = [own[group]] if group in own else entries
-        for entry in entries:
-            if any(_conflicts(entry, other) for other in against):
-                apart.add(entry.key)
-    return apart
+    for found in resolved:
+        group = (*found.offer, found.entry.region)
+        if found.is_guess and not found.disagreements:
+            guesses[group].append(found.entry)
+        elif found.is_own_name:
+            own[group] = found.entry
+    return {
+        entry.key
+        for group, entries in guesses.items()
+        for entry in entries
+        if any(_conflicts(entry, other) for other in ([own[group]] if group in own else entries))
+    }
 
 
 def _conflicts(entry: Entry, other: Entry) -> bool:
     shared = entry.prices.keys() & other.prices.keys()
-    return any(
-        abs(entry.prices[cell] - other.prices[cell]) > other.prices[cell] * _TOLERANCE for cell in shared
-    )
+    return any(abs(entry.prices[cell] - other.prices[cell]) > other.prices[cell] * _TOLERANCE for cell in shared)
 
 
 def _says_nothing_new(price: Decimal, usage_class: str, context: int, present: dict[Cell, Decimal]) -> bool:
@@ -176,9 +228,7 @@ def _says_nothing_new(price: Decimal, usage_class: str, context: int, present: d
     return False
 
 
-def _compare(
-    entry: Entry, model: str, present: dict[tuple[str, str], dict[Cell, Decimal]]
-) -> list[Disagreement]:
+def _compare(entry: Entry, model: str, present: dict[tuple[str, str], dict[Cell, Decimal]]) -> list[Disagreement]:
     ours = present.get((entry.provider, model), {})
     found: list[Disagreement] = []
     for usage_class in _COMPARED:
@@ -194,9 +244,7 @@ def _present(dated: Listing, now: datetime) -> dict[tuple[str, str], dict[Cell, 
     for key, spans in dated.spans.items():
         span = price_at(spans, now)
         if span is not None and not key.utc_time_from:
-            present[key.provider, key.model][key.usage_class, key.service_tier, key.context_from_tokens] = (
-                span.price
-            )
+            present[key.provider, key.model][key.usage_class, key.service_tier, key.context_from_tokens] = span.price
     return present
 
 

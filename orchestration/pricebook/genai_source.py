@@ -97,6 +97,7 @@ def read() -> Listing:
         for other_provider, model in borrowed_models(provider):
             for name in book_providers(provider, model.id):
                 _add_model(listing, name, model, with_variants=False, note=f"as_at_{other_provider.id}")
+                listing.borrowed.add((name, model.id.lower()))
     return listing
 
 
@@ -136,15 +137,11 @@ def default_write_classes(provider: str, model: str) -> tuple[str, ...]:
 def is_free_of_charge(provider: str, model_id: str) -> bool:
     """Whether an entry without any price means free of charge, as its name or the provider's list says."""
     return (
-        model_id.endswith(":free")
-        or (provider, model_id) == ("openai", "moderation")
-        or model_id.startswith("gemma")
+        model_id.endswith(":free") or (provider, model_id) == ("openai", "moderation") or model_id.startswith("gemma")
     )
 
 
-def _add_model(
-    listing: Listing, provider: str, model: types.ModelInfo, *, with_variants: bool, note: str = ""
-) -> None:
+def _add_model(listing: Listing, provider: str, model: types.ModelInfo, *, with_variants: bool, note: str = "") -> None:
     standard = _spans(model, None, is_free=is_free_of_charge(provider, model.id))
     variants: dict[str, dict[Cell, list[Span]]] = {}
     if with_variants:
@@ -153,15 +150,11 @@ def _add_model(
             if tier is not None:
                 variants[tier] = _extended_back(_spans(model, dict(when)), standard)
             elif when != (("service_tier", "default"),):
-                listing.remarks.append(
-                    f"{provider}/{model.id}: a price for {dict(when)} has no place in the book"
-                )
+                listing.remarks.append(f"{provider}/{model.id}: a price for {dict(when)} has no place in the book")
     for tier, by_cell in ((STANDARD_TIER, standard), *sorted(variants.items())):
         for (price_key, context, window), spans in by_cell.items():
             usage_class, factor = PRICE_KEYS[price_key]
-            classes = (
-                default_write_classes(provider, model.id) if usage_class == "cache_write" else (usage_class,)
-            )
+            classes = default_write_classes(provider, model.id) if usage_class == "cache_write" else (usage_class,)
             for one_class in classes:
                 key = PriceKey(provider, model.id.lower(), one_class, tier, context, "", *window)
                 listing.spans[key] = join_adjacent(_scaled(span, one_class, factor, note) for span in spans)
@@ -170,9 +163,7 @@ def _add_model(
 Cell = tuple[str, int, tuple[str, str]]  # price key, context_from_tokens, daily window
 
 
-def _spans(
-    model: types.ModelInfo, when: Mapping[str, str] | None, *, is_free: bool = False
-) -> dict[Cell, list[Span]]:
+def _spans(model: types.ModelInfo, when: Mapping[str, str] | None, *, is_free: bool = False) -> dict[Cell, list[Span]]:
     """Evaluate every span of dates and every part of the day between the model's own boundaries."""
     constraints = list(_constraints(model))
     dates = sorted({c.start_date for c in constraints if isinstance(c, types.StartDateConstraint)})
@@ -244,9 +235,7 @@ def _by_window(
     others = [(begin, end, price) for begin, end, price in parts if repr(price) != usual]
     for begin, end, price in _join_around_midnight(others):
         if price is None:
-            raise ValueError(
-                "genai-prices: a price that holds only part of the day needs a price for the rest"
-            )
+            raise ValueError("genai-prices: a price that holds only part of the day needs a price for the rest")
         yield (f"{begin:%H:%M}", f"{end:%H:%M}"), price
 
 

@@ -210,12 +210,7 @@ def _prices(provider: str, name: str, value: dict[str, Any]) -> dict[Cell, Decim
     prices: dict[Cell, Decimal] = {}
     for key, amount in value.items():
         matched = _PRICE_KEY.match(key)
-        if (
-            matched is None
-            or not isinstance(amount, Decimal)
-            or amount <= 0
-            or matched["base"] not in _CLASSES
-        ):
+        if matched is None or not isinstance(amount, Decimal) or amount <= 0 or matched["base"] not in _CLASSES:
             continue
         usage_class, factor = _CLASSES[matched["base"]]
         if usage_class == "rerank_search" and value.get("mode") != "rerank":
@@ -227,9 +222,7 @@ def _prices(provider: str, name: str, value: dict[str, Any]) -> dict[Cell, Decim
             prices.setdefault((one_class, tier, context), _rounded(one_class, amount * factor))
     search = value.get("search_context_cost_per_query")
     if isinstance(search, dict):
-        by_size = {
-            amount for amount in cast(dict[str, object], search).values() if isinstance(amount, Decimal)
-        }
+        by_size = {amount for amount in cast(dict[str, object], search).values() if isinstance(amount, Decimal)}
         if len(by_size) == 1 and (amount := by_size.pop()) > 0:
             prices["web_search", STANDARD_TIER, 0] = _rounded("web_search", amount * _KCOUNT)
     return prices

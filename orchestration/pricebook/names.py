@@ -101,9 +101,7 @@ def spelled_out() -> list[AliasRow]:
             for name in sorted(names - canonical):
                 resolution = resolve(book_provider, name)
                 if resolution is not None:
-                    rows[book_provider, name] = AliasRow(
-                        book_provider, name, resolution.model, genai_source.SOURCE, ""
-                    )
+                    rows[book_provider, name] = AliasRow(book_provider, name, resolution.model, genai_source.SOURCE, "")
     return list(rows.values())
 
 

@@ -123,9 +123,7 @@ def price_id(source: str, key: PriceKey, valid_from: datetime, known_from: datet
         parts.append(f"{key.utc_time_from}-{key.utc_time_to}".replace(":", ""))
     text = ":".join(parts)
     if valid_from != EVER:
-        text += (
-            f"@{valid_from:%Y-%m-%d}" if valid_from.time() == time(0) else f"@{valid_from:%Y-%m-%dT%H%M%SZ}"
-        )
+        text += f"@{valid_from:%Y-%m-%d}" if valid_from.time() == time(0) else f"@{valid_from:%Y-%m-%dT%H%M%SZ}"
     if known_from != EVER:
         text += f"~{known_from:%Y%m%dT%H%M%SZ}"
     return text

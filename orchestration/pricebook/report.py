@@ -96,9 +96,7 @@ def show_problems(problems: Sequence[Problem], console: Console, most_rows: int)
     )
 
 
-def _table(
-    console: Console, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], most_rows: int
-) -> None:
+def _table(console: Console, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], most_rows: int) -> None:
     listed = list(rows)
     if not listed:
         return

@@ -73,26 +73,18 @@ def check_terms(path: Path) -> list[Problem]:
         )
         if (discount is None) == (price is None):
             problems.append(
-                Problem(
-                    "term_columns", f"{where}: exactly one of discount_pct and price_usd_per_mtok must be set"
-                )
+                Problem("term_columns", f"{where}: exactly one of discount_pct and price_usd_per_mtok must be set")
             )
         if discount is not None and not 0 <= discount <= 100:
-            problems.append(
-                Problem("term_out_of_bounds", f"{where}: discount_pct {discount} is not within 0 and 100")
-            )
+            problems.append(Problem("term_out_of_bounds", f"{where}: discount_pct {discount} is not within 0 and 100"))
         if price is not None and price < 0:
             problems.append(Problem("term_out_of_bounds", f"{where}: price_usd_per_mtok {price} is negative"))
         if not row["provider"]:
             problems.append(Problem("term_columns", f"{where}: provider must be set"))
         if row["usage_class"] and row["usage_class"] not in USAGE_CLASSES:
-            problems.append(
-                Problem("unknown_usage_class", f"{where}: {row['usage_class']!r} is not a usage class")
-            )
+            problems.append(Problem("unknown_usage_class", f"{where}: {row['usage_class']!r} is not a usage class"))
         if row["service_tier"] and row["service_tier"] not in SERVICE_TIERS:
-            problems.append(
-                Problem("unknown_service_tier", f"{where}: {row['service_tier']!r} is not a service tier")
-            )
+            problems.append(Problem("unknown_service_tier", f"{where}: {row['service_tier']!r} is not a service tier"))
         dated.append(_dated(path, line, row, TERM_COLUMNS[:5]))
     return problems + _overlaps(path, dated)
 
@@ -109,14 +101,10 @@ def check_multipliers(path: Path) -> list[Problem]:
         where = f"{path.name}:{line}"
         factor = _decimal(path, line, row, "multiplier")
         if factor is None or not 0 < factor <= 10:
-            problems.append(
-                Problem("multiplier_out_of_bounds", f"{where}: multiplier must be above 0 and at most 10")
-            )
+            problems.append(Problem("multiplier_out_of_bounds", f"{where}: multiplier must be above 0 and at most 10"))
         if row["dimension"] not in DIMENSIONS:
             problems.append(
-                Problem(
-                    "unknown_dimension", f"{where}: {row['dimension']!r} is not one of {sorted(DIMENSIONS)}"
-                )
+                Problem("unknown_dimension", f"{where}: {row['dimension']!r} is not one of {sorted(DIMENSIONS)}")
             )
         dated.append(_dated(path, line, row, MULTIPLIER_COLUMNS[:4]))
     return problems + _overlaps(path, dated)

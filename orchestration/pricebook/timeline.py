@@ -49,6 +49,8 @@ class Listing:
         version: Version of the source.
         spans: Per key its spans in order, without gaps filled.
         urls: Per provider the page on which it publishes its prices.
+        borrowed: (provider, model) that a provider serves and the source prices as at another provider.
+        withdrawn: (provider, model) that the source still lists and is no longer believed on.
         remarks: What the source says and the book cannot hold, one sentence each.
     """
 
@@ -56,23 +58,26 @@ class Listing:
     version: str
     spans: dict[PriceKey, tuple[Span, ...]] = field(default_factory=dict[PriceKey, tuple[Span, ...]])
     urls: dict[str, str] = field(default_factory=dict[str, str])
+    borrowed: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+    withdrawn: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
     remarks: list[str] = field(default_factory=list[str])
 
     @property
     def models(self) -> set[tuple[str, str]]:
-        """Every (provider, model) that the source lists a price for."""
-        return {(key.provider, key.model) for key in self.spans}
+        """Every (provider, model) that the source lists, believed or withdrawn."""
+        return {(key.provider, key.model) for key in self.spans} | self.withdrawn
+
+    def withdraw(self, models: set[tuple[str, str]]) -> None:
+        """Drop the prices of `models`; what the book holds of them ends with the refresh."""
+        self.withdrawn |= models
+        self.spans = {key: spans for key, spans in self.spans.items() if (key.provider, key.model) not in models}
 
 
 def join_adjacent(spans: Iterable[Span]) -> tuple[Span, ...]:
     """Join spans that touch and have the same price and note; a joined span starts as its first part does."""
     joined: list[Span] = []
     for span in sorted(spans, key=lambda span: span.start):
-        if (
-            joined
-            and (last := joined[-1]).end == span.start
-            and (last.price, last.note) == (span.price, span.note)
-        ):
+        if joined and (last := joined[-1]).end == span.start and (last.price, last.note) == (span.price, span.note):
             joined[-1] = replace(last, end=span.end)
         else:
             joined.append(span)

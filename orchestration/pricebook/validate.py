@@ -71,16 +71,12 @@ def check_aliases(aliases: Iterable[AliasRow], rows: Iterable[PriceRow]) -> list
         if row.alias != row.alias.strip().lower():
             problems.append(Problem("alias_not_lower_case", f"{name} is not lower case"))
         if (row.provider, row.model) not in models:
-            problems.append(
-                Problem("alias_of_unknown_model", f"{name} names {row.model!r}, which has no price")
-            )
+            problems.append(Problem("alias_of_unknown_model", f"{name} names {row.model!r}, which has no price"))
         if (row.provider, row.alias) in models:
             problems.append(Problem("alias_is_a_model", f"{name} is a model with a price of its own"))
         if seen.setdefault((row.provider, row.alias), row.model) != row.model:
             problems.append(
-                Problem(
-                    "alias_twice", f"{name} names both {seen[row.provider, row.alias]!r} and {row.model!r}"
-                )
+                Problem("alias_twice", f"{name} names both {seen[row.provider, row.alias]!r} and {row.model!r}")
             )
     return problems
 
@@ -98,9 +94,7 @@ def _check_row(row: PriceRow) -> list[Problem]:
     if key.model != key.model.lower() or key.provider != key.provider.lower():
         problem("not_lower_case", "provider and model are lower case")
     if key.service_tier not in SERVICE_TIERS:
-        problem(
-            "unknown_service_tier", f"{key.service_tier!r} is not one of {', '.join(sorted(SERVICE_TIERS))}"
-        )
+        problem("unknown_service_tier", f"{key.service_tier!r} is not one of {', '.join(sorted(SERVICE_TIERS))}")
     if bool(key.utc_time_from) != bool(key.utc_time_to) or key.utc_time_from == key.utc_time_to != "":
         problem("bad_window", "utc_time_from and utc_time_to are both empty or two different times")
     elif key.utc_time_from and not (_TIME.match(key.utc_time_from) and _TIME.match(key.utc_time_to)):
@@ -110,9 +104,7 @@ def _check_row(row: PriceRow) -> list[Problem]:
     if row.known_to is not None and row.known_to <= row.known_from:
         problem("never_known", f"known_to {format_moment(row.known_to)} is not after known_from")
     if PRECEDENCE.get(row.source, row.precedence) != row.precedence:
-        problem(
-            "wrong_precedence", f"{row.source} has precedence {PRECEDENCE[row.source]}, not {row.precedence}"
-        )
+        problem("wrong_precedence", f"{row.source} has precedence {PRECEDENCE[row.source]}, not {row.precedence}")
     return problems + _check_price(row, name)
 
 
@@ -193,9 +185,7 @@ def _check_overlaps(rows: Sequence[PriceRow]) -> list[Problem]:
     ]
 
 
-def _meet(
-    start: datetime, end: datetime | None, other_start: datetime, other_end: datetime | None
-) -> datetime | None:
+def _meet(start: datetime, end: datetime | None, other_start: datetime, other_end: datetime | None) -> datetime | None:
     """Return the first moment that both half-open spans hold, or None."""
     first = max(start, other_start)
     ends = [moment for moment in (end, other_end) if moment is not None]
@@ -238,18 +228,12 @@ def suspicions(rows: Iterable[PriceRow]) -> list[Suspicion]:
         group.sort(key=lambda row: (row.precedence, row.valid_from))
         for before, after in pairwise(group):
             old, new = before.usd_per_unit, after.usd_per_unit
-            if (
-                before.precedence == after.precedence
-                and min(old, new) > 0
-                and max(old, new) >= 10 * min(old, new)
-            ):
+            if before.precedence == after.precedence and min(old, new) > 0 and max(old, new) >= 10 * min(old, new):
                 found.append(Suspicion("tenfold_change", after, f"{_text(before)} became {_text(after)}"))
         for row in group:
             amount = row.price_usd_per_mtok
             if amount is not None and 0 < amount < MIN_USD_PER_MTOK:
-                found.append(
-                    Suspicion("far_below_any_price", row, f"{_text(row)} per million: is it per token?")
-                )
+                found.append(Suspicion("far_below_any_price", row, f"{_text(row)} per million: is it per token?"))
         found += _beside_input(key, group[-1], by_key)
     return found
 

@@ -68,9 +68,7 @@ FALLBACK_CLASSES: Final[dict[str, tuple[str, ...]]] = {
 
 #: The tier that a price holds for when the provider knows no tiers, and that every other tier falls back to.
 STANDARD_TIER: Final = "standard"
-SERVICE_TIERS: Final = frozenset(
-    {STANDARD_TIER, "batch", "flex", "priority", "fast", "ultrafast", "balanced", "scale"}
-)
+SERVICE_TIERS: Final = frozenset({STANDARD_TIER, "batch", "flex", "priority", "fast", "ultrafast", "balanced", "scale"})
 
 #: Which source is believed first. An override is a human's verified correction.
 PRECEDENCE: Final[dict[str, int]] = {"override": 30, "genai-prices": 20, "litellm": 10}

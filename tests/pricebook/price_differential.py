@@ -54,7 +54,7 @@ class Case:
     service_tier: str
     started_at: datetime
     usage: dict[str, int]
-    genai_model: str
+    genai_model: tuple[str, str]
     genai_cost_usd: Decimal
 
 
@@ -71,11 +71,14 @@ class KnownDifference:
     note: str
     reason: str
 
+    def is_of(self, provider: str, model: str) -> bool:
+        """Whether the difference is about this model."""
+        return fnmatchcase(provider, self.provider) and fnmatchcase(model, self.model)
+
     def covers(self, row: PriceRow) -> bool:
         """Whether the row is one of those that the difference is about."""
         return (
-            fnmatchcase(row.key.provider, self.provider)
-            and fnmatchcase(row.key.model, self.model)
+            self.is_of(row.key.provider, row.key.model)
             and fnmatchcase(row.key.usage_class, self.usage_class)
             and fnmatchcase(row.key.service_tier, self.service_tier)
             and fnmatchcase(row.source, self.source)
@@ -113,9 +116,7 @@ class Outcome:
     unexplained: list[tuple[Case, Decimal | None]]
 
 
-def compare(
-    cases: Sequence[Case], pricer: Pricer, book: PriceBook, known: Sequence[KnownDifference]
-) -> Outcome:
+def compare(cases: Sequence[Case], pricer: Pricer, book: PriceBook, known: Sequence[KnownDifference]) -> Outcome:
     """Hold `pricer` against genai-prices; `book` is the book that the pricer prices by."""
     without = _Without(book, known)
     outcome = Outcome(0, Counter(), [])
@@ -137,12 +138,14 @@ class _Without:
         self.reasons: dict[str, list[str]] = defaultdict(list)
         for row in book.rows:
             for difference in known:
-                if difference.note not in ("rounded", "minimum", "name") and difference.covers(row):
+                if difference.note not in ("rounded", "minimum", "name", "elsewhere") and difference.covers(row):
                     self.reasons[row.price_id].append(difference.id)
         self.book = PriceBook((row for row in book.rows if row.price_id not in self.reasons), book.aliases)
         self.rounded = [difference for difference in known if difference.note == "rounded"]
         self.minimum = [difference for difference in known if difference.note == "minimum"]
         self.named = [difference for difference in known if difference.note == "name"]
+        self.elsewhere = [difference for difference in known if difference.note == "elsewhere"]
+        self.models = {(row.key.provider, row.key.model) for row in self.book.rows}
 
     def explain(self, case: Case, cost: Decimal | None) -> list[str]:
         if cost is None or cost != _reference(self.full, case):
@@ -151,26 +154,22 @@ class _Without:
         model = self.full.resolve(case.provider, case.model_name) or ""
         reasons: list[str] = []
         for difference in self.minimum:
-            is_its_model = fnmatchcase(case.provider, difference.provider) and fnmatchcase(
-                model, difference.model
-            )
-            if is_its_model and 0 < usage.get("second", 0) < 10:
+            if difference.is_of(case.provider, model) and 0 < usage.get("second", 0) < 10:
                 usage["second"] = 10
                 reasons.append(difference.id)
         full = price_usage(
             self.full, case.provider, model, case.usage, at=case.started_at, service_tier=case.service_tier
         )
-        taken_for = model
+        taken_for, tier = (case.provider, model), case.service_tier
         for difference in self.named:
-            is_its_model = fnmatchcase(case.provider, difference.provider) and fnmatchcase(
-                model, difference.model
-            )
-            if is_its_model and model != case.genai_model:
+            if difference.is_of(*taken_for) and model != case.genai_model[1]:
                 taken_for = case.genai_model
                 reasons.append(difference.id)
-        plain = price_usage(
-            self.book, case.provider, taken_for, usage, at=case.started_at, service_tier=case.service_tier
-        )
+        for difference in self.elsewhere:
+            if difference.is_of(*taken_for) and taken_for not in self.models:
+                taken_for, tier = case.genai_model, "standard"
+                reasons.append(difference.id)
+        plain = price_usage(self.book, *taken_for, usage, at=case.started_at, service_tier=tier)
         rows = [line.row for line in full.lines if line.row is not None]
         reasons += [reason for row in rows for reason in self.reasons.get(row.price_id, ())]
         slack = Decimal(0)
@@ -196,9 +195,7 @@ def random_cases(aliases: Iterable[AliasRow], count: int, seed: int) -> list[Cas
     cases: list[Case] = []
     while len(cases) < count:
         offer = rng.choice(by_provider[rng.choice(PROVIDER_IDS)])
-        case = _random_case(
-            len(cases), offer, names.get((offer.book_provider, offer.model.id.lower()), []), rng
-        )
+        case = _random_case(len(cases), offer, names.get((offer.book_provider, offer.model.id.lower()), []), rng)
         if case is not None:
             cases.append(case)
     return cases
@@ -231,14 +228,10 @@ def _offers(provider_id: str) -> list[_Offer]:
             if isinstance(c, types.StartDateConstraint)
         )
         clock = tuple(
-            edge
-            for c in conditions
-            if isinstance(c, types.TimeOfDateConstraint)
-            for edge in (c.start_time, c.end_time)
+            edge for c in conditions if isinstance(c, types.TimeOfDateConstraint) for edge in (c.start_time, c.end_time)
         )
         offers += [
-            _Offer(provider, model, name, moments, clock)
-            for name in genai_source.book_providers(provider, model.id)
+            _Offer(provider, model, name, moments, clock) for name in genai_source.book_providers(provider, model.id)
         ]
     return offers
 
@@ -257,9 +250,16 @@ def _random_case(case_id: int, offer: _Offer, aliases: list[str], rng: random.Ra
         price = genai_prices.calc_price(_genai_usage(usage), name, provider_id=offer.provider.id, **arguments)
     else:  # a name that only our book knows: ask for the model that it names
         price = offer.model.calc_price(_genai_usage(usage), offer.provider, **arguments)
-    return Case(
-        case_id, offer.book_provider, name, tier, started_at, usage, price.model.id.lower(), price.total_price
-    )
+    genai_model = (_owner(offer, price.model), price.model.id.lower())
+    return Case(case_id, offer.book_provider, name, tier, started_at, usage, genai_model, price.total_price)
+
+
+def _owner(offer: _Offer, model: types.ModelInfo) -> str:
+    """The book's name of the provider whose list the price is from; Azure charges some at OpenAI's."""
+    if any(model is own for own in offer.provider.models):
+        return offer.book_provider
+    owner = next(p for p in providers if any(model is own for own in p.models))
+    return genai_source.book_providers(owner)[0]
 
 
 @cache
@@ -300,9 +300,7 @@ def _usage(prices: dict[str, object], offer: _Offer, rng: random.Random) -> dict
         optional = ["cache_read"]
         if not is_free:
             writes = genai_source.default_write_classes(offer.book_provider, offer.model.id.lower())
-            optional += (
-                [writes[0]] if writes == ("cache_write_30m",) else [rng.choice(writes), "cache_write_1h"]
-            )
+            optional += [writes[0]] if writes == ("cache_write_30m",) else [rng.choice(writes), "cache_write_1h"]
             for price_key, classes in (
                 ("input_audio_mtok", ("input_audio", "cache_read_audio")),
                 ("input_image_mtok", ("input_image", "cache_read_image")),
@@ -338,12 +336,7 @@ def _count(rng: random.Random) -> int:
 
 def _meet_threshold(usage: dict[str, int], prices: dict[str, object], rng: random.Random) -> None:
     """Put the total input on, or one token beside, a context threshold."""
-    starts = {
-        tier.start
-        for price in prices.values()
-        if isinstance(price, types.TieredPrices)
-        for tier in price.tiers
-    }
+    starts = {tier.start for price in prices.values() if isinstance(price, types.TieredPrices) for tier in price.tiers}
     if starts and rng.random() < 0.5:
         total = rng.choice(sorted(starts)) + rng.choice((-1, 0, 1))
         others = sum(count for name, count in usage.items() if name != "input")

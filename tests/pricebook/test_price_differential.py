@@ -22,16 +22,12 @@ def cases(shipped: PriceBook) -> list[Case]:
     return random_cases(shipped.aliases, 20_000, seed=20261121)
 
 
-def test_every_difference_from_genai_prices_is_listed_with_its_reason(
-    shipped: PriceBook, cases: list[Case]
-) -> None:
+def test_every_difference_from_genai_prices_is_listed_with_its_reason(shipped: PriceBook, cases: list[Case]) -> None:
     known = read_known_differences()
     outcome = compare(cases, reference_pricer(shipped), shipped, known)
     assert outcome.unexplained == []
     assert outcome.agreeing > 18_000
-    assert set(outcome.explained) == {difference.id for difference in known}, (
-        "a listed difference that never occurs"
-    )
+    assert set(outcome.explained) == {difference.id for difference in known}, "a listed difference that never occurs"
 
 
 def test_a_mistake_is_not_covered_by_the_list(shipped: PriceBook, cases: list[Case]) -> None:

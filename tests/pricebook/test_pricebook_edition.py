@@ -43,9 +43,7 @@ def test_what_changed_in_either_source_is_closed_appended_and_told(
 ) -> None:
     path = copy / PRICES_FILE
     text = path.read_text()
-    line = next(
-        one for one in text.splitlines() if one.startswith("genai-prices:cohere/command-a:input:standard,")
-    )
+    line = next(one for one in text.splitlines() if one.startswith("genai-prices:cohere/command-a:input:standard,"))
     path.write_text(text.replace(line, line.replace(",2.5,", ",25,")))
     price_map = tmp_path / "map.json"
     rerank = {"litellm_provider": "cohere", "mode": "rerank", "input_cost_per_query": 0.0025}
@@ -86,18 +84,14 @@ def test_nothing_is_written_while_the_book_would_not_be_sound_and_a_lost_one_is_
     assert not (copy / PRICES_FILE).exists()
 
     overrides.write_text(sound)
-    assert (
-        edition.publish(copy, datetime.combine(generated[0].captured_on or NOW, NOW.timetz())).problems == []
-    )
+    assert edition.publish(copy, datetime.combine(generated[0].captured_on or NOW, NOW.timetz())).problems == []
     assert read_prices(copy / PRICES_FILE) == generated
     made = {(row.provider, row.alias): row.model for row in read_aliases(copy / ALIASES_FILE)}
     assert {name: model for name, model in made.items() if name not in models}.items() <= names.items()
     assert len(made) > 5000
 
 
-def test_check_reads_further_overrides_and_names_both_rows(
-    copy: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_check_reads_further_overrides_and_names_both_rows(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     mine = copy.parent / "mine.csv"
     lines = (copy / "price_overrides.csv").read_text().splitlines()
     mine.write_text("\n".join([lines[0], lines[1].replace("override:", "mine:", 1)]) + "\n")
@@ -108,9 +102,7 @@ def test_check_reads_further_overrides_and_names_both_rows(
     assert "mine:openai/o3:cache_read:before-cut" in told
 
 
-def test_a_file_that_cannot_be_read_is_an_error_and_not_a_trace(
-    copy: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_file_that_cannot_be_read_is_an_error_and_not_a_trace(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--seeds", str(copy), "refresh", "--litellm-map", str(copy / "nothing.json")]) == 1
     assert "nothing.json" in capsys.readouterr().out
     with (copy / "price_overrides.csv").open("a") as handle:

@@ -41,9 +41,7 @@ def refreshed(*steps: tuple[str, Listing]) -> list[PriceRow]:
 
 
 def price(rows: list[PriceRow], at: str, known_at: str | None = None) -> str | None:
-    row = PriceBook(rows).price_for(
-        "p", "m", "input", at=moment(at), known_at=moment(known_at) if known_at else None
-    )
+    row = PriceBook(rows).price_for("p", "m", "input", at=moment(at), known_at=moment(known_at) if known_at else None)
     return None if row is None else str(row.price_usd_per_mtok)
 
 
@@ -133,6 +131,16 @@ def test_a_price_that_a_model_loses_ends_and_a_model_that_is_no_longer_listed_ke
     assert price(rows, "2026-05-01") == "3"
 
 
+def test_a_withdrawn_model_ends_and_its_past_stays() -> None:
+    rows = refreshed(("2026-01-01", listing(("", None, "3"))))
+    said = listing(("", None, "3"))
+    said.withdraw({("p", "m")})
+    rows, change = refresh.apply(rows, said, moment("2026-03-01"))
+    assert price(rows, "2026-02-28") == "3"
+    assert price(rows, "2026-03-01") is None
+    assert change.retired == []
+
+
 def test_rows_of_another_source_are_not_touched() -> None:
     rows = refreshed(("2026-01-01", listing(("", None, "3"))))
     fallback = listing(("", None, "7"))
@@ -196,9 +204,9 @@ def test_law_a_refresh_never_changes_what_was_known(
             old = before.get(row.price_id)
             if old is not None and old != row:
                 assert (old.known_to, row.known_to) == (None, now)
-                assert {
-                    f: getattr(old, f) for f in ("key", "valid_from", "valid_to", "price_usd_per_mtok")
-                } == {f: getattr(row, f) for f in ("key", "valid_from", "valid_to", "price_usd_per_mtok")}
+                assert {f: getattr(old, f) for f in ("key", "valid_from", "valid_to", "price_usd_per_mtok")} == {
+                    f: getattr(row, f) for f in ("key", "valid_from", "valid_to", "price_usd_per_mtok")
+                }
         if known_at < now and before:
             then = PriceBook(before.values()).price_for("p", "m", "input", at=at, known_at=known_at)
             today = PriceBook(rows).price_for("p", "m", "input", at=at, known_at=known_at)

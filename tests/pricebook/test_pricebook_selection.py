@@ -13,9 +13,7 @@ from orchestration.pricebook.book import AliasRow, PriceBook, PriceRow, normalis
 from orchestration.pricebook.pricing import price_usage
 
 
-def price(
-    rows: list[PriceRow], usage_class: str = "input", at: str = "2026-06-01", **where: object
-) -> str | None:
+def price(rows: list[PriceRow], usage_class: str = "input", at: str = "2026-06-01", **where: object) -> str | None:
     row = PriceBook(rows).price_for("p", "m", usage_class, at=moment(at), **where)  # type: ignore[arg-type]
     return None if row is None else str(row.price_usd_per_mtok or row.price_usd_per_kcount)
 
@@ -139,9 +137,7 @@ def test_an_override_speaks_for_the_whole_class_at_its_tier() -> None:
 
 def test_a_class_without_a_price_is_charged_as_the_next_in_its_chain() -> None:
     assert price([price_row("3")], "cache_read") == "3"
-    assert (
-        price([price_row("3"), price_row("3.75", usage_class="cache_write_5m")], "cache_write_1h") == "3.75"
-    )
+    assert price([price_row("3"), price_row("3.75", usage_class="cache_write_5m")], "cache_write_1h") == "3.75"
     assert price([price_row("15", usage_class="output")], "reasoning") == "15"
     both = [
         price_row("3"),
@@ -153,9 +149,7 @@ def test_a_class_without_a_price_is_charged_as_the_next_in_its_chain() -> None:
     assert price([price_row("3")], "output") is None
 
 
-def test_a_class_of_the_served_tier_falls_back_to_its_standard_price_before_it_becomes_another_class() -> (
-    None
-):
+def test_a_class_of_the_served_tier_falls_back_to_its_standard_price_before_it_becomes_another_class() -> None:
     rows = [
         price_row("3"),
         price_row("1.5", service_tier="batch"),

@@ -65,21 +65,15 @@ def test_c18_cache_writes_cost_where_the_provider_charges_them(shipped: PriceBoo
 
 
 def test_t2_gemini_on_the_threshold_and_one_token_above(shipped: PriceBook) -> None:
-    assert cost(shipped, "gcp.gemini", "gemini-2.5-pro", {"input": 200_000, "output": 1_000}) == Decimal(
-        "0.260"
-    )
+    assert cost(shipped, "gcp.gemini", "gemini-2.5-pro", {"input": 200_000, "output": 1_000}) == Decimal("0.260")
     above = {"input": 200_001, "output": 1_000}
     assert cost(shipped, "gcp.gemini", "gemini-2.5-pro", above) == Decimal("0.5150025")
 
 
 def test_t4_a_long_context_price_that_was_removed_holds_for_requests_before(shipped: PriceBook) -> None:
     usage = {"input": 300_000}
-    assert cost(shipped, "anthropic", "claude-sonnet-4-6", usage, "2026-03-12T23:59:59+00:00") == Decimal(
-        "1.8"
-    )
-    assert cost(shipped, "anthropic", "claude-sonnet-4-6", usage, "2026-03-13T00:00:00+00:00") == Decimal(
-        "0.9"
-    )
+    assert cost(shipped, "anthropic", "claude-sonnet-4-6", usage, "2026-03-12T23:59:59+00:00") == Decimal("1.8")
+    assert cost(shipped, "anthropic", "claude-sonnet-4-6", usage, "2026-03-13T00:00:00+00:00") == Decimal("0.9")
 
 
 def test_t6_no_long_context_price_above_a_window_that_never_was(shipped: PriceBook) -> None:
@@ -89,22 +83,14 @@ def test_t6_no_long_context_price_above_a_window_that_never_was(shipped: PriceBo
 
 def test_h1_an_old_month_keeps_its_price_after_the_cut(shipped: PriceBook) -> None:
     usage = {"input": M, "output": M}
-    assert cost(shipped, "openai", "gpt-5.6-sol", {"input": 1_000, "output": 1_000}, "2026-08-20") == Decimal(
-        "0.035"
-    )
-    assert cost(shipped, "openai", "gpt-5.6-sol", {"input": 1_000, "output": 1_000}, "2026-08-21") == Decimal(
-        "0.024"
-    )
-    assert cost(shipped, "openai", "gpt-5.6-sol", usage, "2026-08-20") == Decimal(
-        "55"
-    )  # long context: 10 + 45
+    assert cost(shipped, "openai", "gpt-5.6-sol", {"input": 1_000, "output": 1_000}, "2026-08-20") == Decimal("0.035")
+    assert cost(shipped, "openai", "gpt-5.6-sol", {"input": 1_000, "output": 1_000}, "2026-08-21") == Decimal("0.024")
+    assert cost(shipped, "openai", "gpt-5.6-sol", usage, "2026-08-20") == Decimal("55")  # long context: 10 + 45
 
 
 def test_h3_an_introductory_price_ends_without_a_human(shipped: PriceBook) -> None:
     usage = {"input": M, "output": M}
-    assert cost(shipped, "gcp.gemini", "gemini-3.7-flash", usage, "2026-12-31T23:59:59+00:00") == Decimal(
-        "4.5"
-    )
+    assert cost(shipped, "gcp.gemini", "gemini-3.7-flash", usage, "2026-12-31T23:59:59+00:00") == Decimal("4.5")
     assert cost(shipped, "gcp.gemini", "gemini-3.7-flash", usage, "2027-01-01T00:00:00+00:00") == Decimal("9")
 
 
@@ -112,9 +98,9 @@ def test_v1_flex_and_batch_were_half_price_before_somebody_verified_it(shipped: 
     usage = {"input": M, "output": 100_000}
     for tier in ("flex", "batch"):
         assert cost(shipped, "openai", "gpt-5", usage, "2026-01-15", tier=tier) == Decimal("1.125")
-    assert cost(
-        shipped, "anthropic", "claude-sonnet-4-5", {"input": 100_000}, "2026-01-15", tier="batch"
-    ) == Decimal("0.15")
+    assert cost(shipped, "anthropic", "claude-sonnet-4-5", {"input": 100_000}, "2026-01-15", tier="batch") == Decimal(
+        "0.15"
+    )
 
 
 def test_v4_fast_and_priority_are_different_tiers(shipped: PriceBook) -> None:
@@ -193,6 +179,12 @@ def test_m8_a_model_costs_what_its_host_charges(shipped: PriceBook) -> None:
     assert cost(shipped, "openai", "gpt-oss-120b", usage) == Decimal("0.219")
     assert cost(shipped, "groq", "openai/gpt-oss-120b", usage) == Decimal("0.75")
     assert cost(shipped, "aws.bedrock", "openai.gpt-oss-120b-1:0", usage) == Decimal("0.75")
+
+
+def test_m8_azure_charges_its_own_price_where_one_is_known(shipped: PriceBook) -> None:
+    usage = {"input": M}
+    assert cost(shipped, "azure.ai.inference", "deepseek-v4-pro", usage) == Decimal("1.74")
+    assert cost(shipped, "azure.ai.openai", "gpt-4o", usage) == cost(shipped, "openai", "gpt-4o", usage)
 
 
 def test_h4_the_cancelled_rise_of_sonnet_5_is_not_in_the_book(shipped: PriceBook) -> None:

@@ -39,9 +39,7 @@ def test_every_price_of_every_model_is_in_the_listing(genai: Listing) -> None:
     for provider in providers:
         for model in provider.models:
             conditions = (
-                model.prices
-                if isinstance(model.prices, list)
-                else [types.ConditionalPrice(prices=model.prices)]
+                model.prices if isinstance(model.prices, list) else [types.ConditionalPrice(prices=model.prices)]
             )
             for condition in conditions:
                 for price_key, price in vars(condition.prices).items():
@@ -167,9 +165,7 @@ def added(folder: Path, listing: Listing, **entries: dict[str, Any]) -> fallback
 
 def test_a_float_of_the_map_becomes_the_decimal_that_is_written_there(tmp_path: Path) -> None:
     path = tmp_path / "map.json"
-    path.write_text(
-        '{"sample_spec": {}, "m": {"litellm_provider": "openai", "input_cost_per_token": 1.12497e-06}}'
-    )
+    path.write_text('{"sample_spec": {}, "m": {"litellm_provider": "openai", "input_cost_per_token": 1.12497e-06}}')
     (found,) = litellm_source.read(path).entries
     assert found.prices == {("input", "standard", 0): Decimal("1.12497")}
 
@@ -220,9 +216,7 @@ def test_f10_a_rerank_is_priced_by_the_search(tmp_path: Path) -> None:
 def test_a_key_of_the_map_names_model_and_region(
     tmp_path: Path, key: str, provider: str, name: str, region: str
 ) -> None:
-    (found,) = litellm_source.read(
-        write_map(tmp_path, **{key: entry(provider, input_cost_per_token=1e-6)})
-    ).entries
+    (found,) = litellm_source.read(write_map(tmp_path, **{key: entry(provider, input_cost_per_token=1e-6)})).entries
     assert (found.name, found.region) == (name, region)
 
 
@@ -244,9 +238,7 @@ def test_what_names_no_model_of_a_provider_is_left_out(tmp_path: Path, key: str,
 def test_a_wheel_carries_the_map_and_its_version(tmp_path: Path) -> None:
     wheel = tmp_path / "litellm-1.2.3-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
-        archive.write(
-            write_map(tmp_path, m=entry(input_cost_per_token=1e-6)), f"litellm/{litellm_source.MAP_NAME}"
-        )
+        archive.write(write_map(tmp_path, m=entry(input_cost_per_token=1e-6)), f"litellm/{litellm_source.MAP_NAME}")
     found = litellm_source.read(wheel)
     assert (found.version, len(found.entries)) == ("1.2.3", 1)
 
@@ -278,9 +270,7 @@ def test_a_known_model_gets_what_it_lacks_since_its_present_price_began(tmp_path
             input_cost_per_audio_token=2e-6,
         ),
     )
-    assert {
-        (key.usage_class, key.service_tier): span.price for key, (span,) in found.listing.spans.items()
-    } == {
+    assert {(key.usage_class, key.service_tier): span.price for key, (span,) in found.listing.spans.items()} == {
         ("input", "batch"): Decimal(1),
         ("cache_read", "standard"): Decimal("0.2"),
     }
@@ -300,19 +290,36 @@ def test_m11_a_source_that_disagrees_completes_nothing_and_is_reported(tmp_path:
     ]
 
 
-def test_m4_a_guessed_snapshot_is_the_same_model_only_at_the_same_price(
-    tmp_path: Path, genai: Listing
-) -> None:
+def test_m8_a_hosts_own_price_comes_before_that_of_another_host(tmp_path: Path) -> None:
+    listing = dated(provider="azure.ai.inference", input="2", output="8")
+    listing.borrowed.add(("azure.ai.inference", "m"))
+    at_azure = entry("azure_ai", input_cost_per_token=3e-6, output_cost_per_token=8e-6)
+    found = added(tmp_path, listing, **{"azure_ai/m": at_azure})
+    assert found.displaced == {("azure.ai.inference", "m")}
+    assert {key.usage_class: span.price for key, (span,) in found.listing.spans.items()} == {
+        "input": Decimal(3),
+        "output": Decimal(8),
+    }
+    assert [d.usage_class for d in found.disagreements] == ["input"]
+
+    at_azure["input_cost_per_token"] = 2e-6
+    found = added(tmp_path, listing, **{"azure_ai/m": at_azure})
+    assert (found.displaced, found.listing.spans) == (set(), {})
+
+
+def test_m8_an_owned_price_is_not_displaced(tmp_path: Path) -> None:
+    listing = dated(provider="azure.ai.inference", input="2", output="8")
+    found = added(tmp_path, listing, **{"azure_ai/m": entry("azure_ai", input_cost_per_token=3e-6)})
+    assert (found.displaced, found.listing.spans) == (set(), {})
+
+
+def test_m4_a_guessed_snapshot_is_the_same_model_only_at_the_same_price(tmp_path: Path, genai: Listing) -> None:
     found = added(
         tmp_path,
         genai,
         **{
-            "gpt-4o-realtime-preview-2031-01-01": entry(
-                input_cost_per_token=5e-6, output_cost_per_token=20e-6
-            ),
-            "gpt-4o-realtime-preview-2032-01-01": entry(
-                input_cost_per_token=7e-6, output_cost_per_token=20e-6
-            ),
+            "gpt-4o-realtime-preview-2031-01-01": entry(input_cost_per_token=5e-6, output_cost_per_token=20e-6),
+            "gpt-4o-realtime-preview-2032-01-01": entry(input_cost_per_token=7e-6, output_cost_per_token=20e-6),
         },
     )
     assert [(row.alias, row.model) for row in found.aliases] == [
@@ -352,9 +359,7 @@ def test_xais_long_context_begins_at_the_threshold(tmp_path: Path) -> None:
 
 
 def test_g2_multipliers_are_kept_apart_from_prices(tmp_path: Path) -> None:
-    claude = entry(
-        "anthropic", input_cost_per_token=5e-6, provider_specific_entry={"us": 1.1, "fast": 2, "hint": "x"}
-    )
+    claude = entry("anthropic", input_cost_per_token=5e-6, provider_specific_entry={"us": 1.1, "fast": 2, "hint": "x"})
     found = added(tmp_path, dated(input="2"), **{"claude-new": claude})
     assert {(m.dimension, m.value, m.multiplier) for m in found.multipliers} == {
         ("inference_geo", "us", Decimal("1.1")),

@@ -75,9 +75,7 @@ def test_daily_windows_of_one_key_share_no_minute(start: str, end: str, meets: b
         (replace(price_row("1"), price_usd_per_mtok=None), "price_columns"),
         (replace(price_row("1"), price_usd_per_mtok=None, price_usd_per_kcount=Decimal(1)), "wrong_unit"),
         (
-            replace(
-                price_row("1", usage_class="image"), price_usd_per_mtok=Decimal(1), price_usd_per_kcount=None
-            ),
+            replace(price_row("1", usage_class="image"), price_usd_per_mtok=Decimal(1), price_usd_per_kcount=None),
             "wrong_unit",
         ),
         (price_row("-1"), "negative_price"),
@@ -105,9 +103,7 @@ def test_zero_and_the_dearest_listed_token_are_prices() -> None:
 
 
 def test_a_price_id_stands_once() -> None:
-    assert codes(price_row("1", price_id="x"), price_row("1", model="other", price_id="x")) == [
-        "duplicate_price_id"
-    ]
+    assert codes(price_row("1", price_id="x"), price_row("1", model="other", price_id="x")) == ["duplicate_price_id"]
 
 
 def test_an_alias_names_one_priced_model_that_is_not_a_model_itself() -> None:
@@ -153,12 +149,8 @@ def test_m5_m6_what_has_the_shape_of_a_mistake_is_shown_and_not_refused() -> Non
 def test_a_file_survives_being_read_and_written(tmp_path: Path) -> None:
     rows = [
         price_row("0.0125", usage_class="second", price_id="c"),
-        price_row(
-            "3.75", price_id="b", valid=("2026-01-01", "2026-02-01"), known=("2026-01-01", "2026-03-01")
-        ),
-        price_row(
-            "1E+2", price_id="a", context_from_tokens=200_000, utc_time_from="01:00", utc_time_to="04:00"
-        ),
+        price_row("3.75", price_id="b", valid=("2026-01-01", "2026-02-01"), known=("2026-01-01", "2026-03-01")),
+        price_row("1E+2", price_id="a", context_from_tokens=200_000, utc_time_from="01:00", utc_time_to="04:00"),
     ]
     path = tmp_path / "prices.csv"
     write_prices(path, rows)
