@@ -38,6 +38,17 @@
 {%- macro default__first_known_value(column, rank) -%}arg_min({{ column }}, {{ rank }}){%- endmacro -%}
 {%- macro spark__first_known_value(column, rank) -%}min_by({{ column }}, {{ rank }}) filter (where {{ column }} is not null){%- endmacro -%}
 
+{#- A number that orders rows by a moment and, within one, by a text: a total order that costs no more than the moment. -#}
+{%- macro moment_order(moment, text) -%}
+  {{ return(adapter.dispatch('moment_order')(moment, text)) }}
+{%- endmacro -%}
+{%- macro default__moment_order(moment, text) -%}
+  cast(epoch_us({{ moment }}) as hugeint) * 4294967296 + cast(hash({{ text }}) % 4294967296 as hugeint)
+{%- endmacro -%}
+{%- macro spark__moment_order(moment, text) -%}
+  cast(unix_micros({{ moment }}) as decimal(38, 0)) * 4294967296 + pmod(xxhash64({{ text }}), 4294967296)
+{%- endmacro -%}
+
 {#- The widest whole number of the engine. -#}
 {%- macro whole_number() -%}
   {{ return(adapter.dispatch('whole_number')()) }}

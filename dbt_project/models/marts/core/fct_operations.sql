@@ -2,27 +2,27 @@
 -- Its day is that of its first attempt: attempts in the first hours of a day belong to the day before when the same
 -- operation was running in the last hours of it. An operation that pauses longer across midnight is two rows, so
 -- every attempt is in exactly one operation and one more day never touches an older one.
-{{ config(materialized='incremental', incremental_strategy='microbatch', event_time='usage_date', batch_size='day', begin='2020-01-01', concurrent_batches=false, tags=['daily']) }}
+{{ config(materialized='incremental', incremental_strategy='window', event_time='usage_date', tags=['daily']) }}
 {%- set overlap = var('operation_overlap_hours') %}
 with running_before_midnight as (
   select distinct
     usage_date,
     cast(usage_date + interval '1 day' as date) as next_date,
     operation_key
-  from {{ ref('fct_llm_requests').render() }}
-  where {{ between_batch_days('usage_date', -1, 0) }}
+  from {{ ref('fct_llm_requests') }}
+  where {{ between_built_days('usage_date', -1, 0) }}
     and started_at >= cast(usage_date as timestamp with time zone) + interval '{{ 24 - overlap }} hours'
 ),
 
 begun_today as (
   select requests.*
-  from {{ ref('fct_llm_requests').render() }} as requests
+  from {{ ref('fct_llm_requests') }} as requests
   left join running_before_midnight
     on
       requests.operation_key = running_before_midnight.operation_key
       and requests.usage_date = running_before_midnight.next_date
   where
-    {{ on_batch_day('requests.usage_date') }}
+    {{ on_built_days('requests.usage_date') }}
     and not (
       running_before_midnight.operation_key is not null
       and requests.started_at < cast(requests.usage_date as timestamp with time zone) + interval '{{ overlap }} hours'
@@ -33,13 +33,13 @@ carried_over as (
   select
     requests.*,
     running_before_midnight.usage_date as operation_date
-  from {{ ref('fct_llm_requests').render() }} as requests
+  from {{ ref('fct_llm_requests') }} as requests
   inner join running_before_midnight
     on
       requests.operation_key = running_before_midnight.operation_key
       and requests.usage_date = running_before_midnight.next_date
   where
-    {{ on_batch_day('requests.usage_date', 1) }}
+    {{ on_built_days('requests.usage_date', 1) }}
     and requests.started_at < cast(requests.usage_date as timestamp with time zone) + interval '{{ overlap }} hours'
 ),
 
@@ -51,10 +51,10 @@ attempts as (
     operation_id,
     trace_id,
     conversation_id,
-    request_key,
     started_at,
-    tenant_id,
-    feature,
+    {{ moment_order('started_at', 'request_key') }} as attempt_order,
+    nullif(tenant_id, 'unattributed') as tenant_id,
+    nullif(feature, 'unattributed') as feature,
     release,
     environment,
     outcome,
@@ -80,10 +80,10 @@ select
   max(operation_id) as operation_id,
   max(trace_id) as trace_id,
   max(conversation_id) as conversation_id,
-  {{ first_known_value('tenant_id', 'started_at') }} as tenant_id,
-  {{ first_known_value('feature', 'started_at') }} as feature,
-  {{ first_known_value('release', 'started_at') }} as release,
-  {{ first_known_value('environment', 'started_at') }} as environment,
+  coalesce({{ first_known_value('tenant_id', 'attempt_order') }}, 'unattributed') as tenant_id,
+  coalesce({{ first_known_value('feature', 'attempt_order') }}, 'unattributed') as feature,
+  {{ first_known_value('release', 'attempt_order') }} as release,
+  {{ first_known_value('environment', 'attempt_order') }} as environment,
   min(started_at) as started_at,
   max(started_at) as last_attempt_at,
   count(*) as attempts_count,

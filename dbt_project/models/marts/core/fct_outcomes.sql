@@ -1,14 +1,14 @@
 -- One row per verdict on an operation, on the day on which it was given; it never moves, and what it says of the
 -- operation's own day is in operation_date. A reversal is a row of its own that takes the acceptance back, as a credit
 -- note does. The same event, or the same verdict on the same operation, counts once.
-{{ config(materialized='incremental', incremental_strategy='microbatch', event_time='usage_date', batch_size='day', begin='2020-01-01', concurrent_batches=false, tags=['daily']) }}
+{{ config(materialized='incremental', incremental_strategy='window', event_time='usage_date', tags=['daily']) }}
 {%- set lookback = var('outcome_lookback_days') %}
 with landed_events as (
   select
     *,
     row_number() over (partition by event_id order by occurred_at, pull_id, verdict) as arrival
   from {{ ref('stg_product__outcomes') }}
-  where {{ between_batch_days('usage_date', -lookback, 0) }}
+  where {{ between_built_days('usage_date', -lookback, 0) }}
 ),
 
 events as (
@@ -20,8 +20,8 @@ events as (
 reversals as (
   select
     reversal.event_id,
-    original.event_id as original_event_id,
     original.verdict as original_verdict,
+    original.value_usd as original_value_usd,
     original.outcome_name,
     original.tenant_id,
     original.feature,
@@ -42,10 +42,16 @@ addressed as (
     events.verdict,
     events.reverses_event_id,
     events.user_hash,
-    events.value_usd,
     events.source_name,
-    reversals.original_event_id,
     reversals.original_verdict,
+    case
+      when events.verdict <> 'reversed' then events.value_usd
+      when reversals.original_verdict is not null
+        then -abs(coalesce(events.value_usd, reversals.original_value_usd))
+    end as value_usd,
+    -- Acceptances and what takes them back are one track, rejections and what takes those back another.
+    case when events.verdict = 'reversed' then coalesce(reversals.original_verdict, 'unknown') else events.verdict end
+      as track,
     coalesce(reversals.outcome_name, events.outcome_name) as outcome_name,
     coalesce(events.tenant_id, reversals.tenant_id) as tenant_id,
     coalesce(events.feature, reversals.feature) as feature,
@@ -67,10 +73,11 @@ operations as (
     tenant_id,
     feature,
     started_at
-  from {{ ref('fct_operations').render() }}
-  where {{ between_batch_days('usage_date', -lookback, 0) }}
+  from {{ ref('fct_operations') }}
+  where {{ between_built_days('usage_date', -lookback, 0) }}
 ),
 
+-- Ids of conversations and operations need not be unique across tenants: a verdict judges its own tenant's operations.
 candidates as (
   {%- for rank, method in [(1, 'operation_id'), (3, 'trace_id'), (4, 'conversation_id')] %}
   select
@@ -84,7 +91,10 @@ candidates as (
     operations.started_at
   from addressed
   inner join operations
-    on addressed.{{ method }} = operations.{{ method }} and addressed.occurred_at >= operations.started_at
+    on
+      addressed.{{ method }} = operations.{{ method }}
+      and addressed.occurred_at >= operations.started_at
+      and operations.tenant_id in (coalesce(addressed.tenant_id, operations.tenant_id), 'unattributed')
   union all
   {%- endfor %}
   select
@@ -97,15 +107,16 @@ candidates as (
     operations.feature,
     operations.started_at
   from addressed
-  inner join {{ ref('fct_llm_requests').render() }} as requests
+  inner join {{ ref('int_llm_requests__attributed') }} as requests
     on
       addressed.request_id = requests.request_id
       and addressed.occurred_at >= requests.started_at
-      and {{ between_batch_days('requests.usage_date', -lookback, 0) }}
+      and {{ between_built_days('requests.usage_date', -lookback, 0) }}
   inner join operations
     on
       requests.operation_key = operations.operation_key
       and requests.started_at >= operations.started_at
+      and operations.tenant_id in (coalesce(addressed.tenant_id, operations.tenant_id), 'unattributed')
 ),
 
 ranked as (
@@ -113,11 +124,12 @@ ranked as (
     *,
     row_number() over (
       partition by event_id
-      order by method_rank, started_at desc, operation_key
+      order by method_rank, started_at desc, operation_key, operation_date desc
     ) as choice
   from candidates
 ),
 
+-- Tenant and feature are those of the operation, so that its cost and its outcome stand in the same row of a mart.
 matched as (
   select
     addressed.*,
@@ -125,7 +137,7 @@ matched as (
     ranked.operation_date,
     ranked.started_at as operation_started_at,
     coalesce(ranked.match_method, 'unmatched') as match_method,
-    coalesce(addressed.tenant_id, ranked.tenant_id, 'unattributed') as known_tenant_id,
+    coalesce(ranked.tenant_id, addressed.tenant_id, 'unattributed') as known_tenant_id,
     coalesce(ranked.feature, addressed.feature, 'unattributed') as known_feature
   from addressed
   left join ranked on addressed.event_id = ranked.event_id and ranked.choice = 1
@@ -134,14 +146,11 @@ matched as (
 counted as (
   select
     *,
-    case
-      when operation_key is null then false
-      else
-        row_number() over (
-          partition by operation_key, outcome_name, verdict
-          order by occurred_at, event_id
-        ) > 1
-    end as is_duplicate
+    -- The verdict that stands already says nothing new; one that came back after a reversal does.
+    operation_key is not null
+    and coalesce(
+      lag(verdict) over (partition by operation_key, outcome_name, track order by occurred_at, event_id) = verdict, false
+    ) as is_duplicate
   from matched
 )
 
@@ -166,11 +175,16 @@ select
     when verdict = 'reversed' and original_verdict = 'accepted' then -1
     else 0
   end as accepted_outcomes_count,
-  case when not is_duplicate and verdict = 'rejected' then 1 else 0 end as rejected_outcomes_count,
+  case
+    when is_duplicate then 0
+    when verdict = 'rejected' then 1
+    when verdict = 'reversed' and original_verdict = 'rejected' then -1
+    else 0
+  end as rejected_outcomes_count,
   case
     when not is_duplicate and verdict = 'reversed' and original_verdict = 'accepted' then 1
     else 0
   end as reversed_outcomes_count,
   value_usd
 from counted
-where {{ on_batch_day('usage_date') }}
+where {{ on_built_days('usage_date') }}

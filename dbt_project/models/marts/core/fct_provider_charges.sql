@@ -1,5 +1,5 @@
 -- One row per billed line as the provider states it.
-{{ config(materialized='incremental', incremental_strategy='microbatch', event_time='usage_date', batch_size='day', begin='2020-01-01', concurrent_batches=false, tags=['daily']) }}
+{{ config(materialized='incremental', incremental_strategy='window', event_time='usage_date', tags=['daily']) }}
 {%- for model_name in ['stg_openai__charges', 'stg_anthropic__charges'] %}
 select
   charges.usage_date,

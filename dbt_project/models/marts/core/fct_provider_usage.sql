@@ -1,5 +1,5 @@
 -- One row per usage bucket, group and usage class as the provider counts it.
-{{ config(materialized='incremental', incremental_strategy='microbatch', event_time='usage_date', batch_size='day', begin='2020-01-01', concurrent_batches=false, tags=['daily']) }}
+{{ config(materialized='incremental', incremental_strategy='window', event_time='usage_date', tags=['daily']) }}
 {%- for model_name in ['stg_openai__usages', 'stg_anthropic__usages'] %}
 select
   usages.usage_date,

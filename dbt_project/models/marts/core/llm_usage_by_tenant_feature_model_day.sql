@@ -1,6 +1,6 @@
 -- One row per day, tenant, feature, provider, model, operation, service tier, release, environment and cost basis: the
 -- daily cube. Everything above it sums this, so every roll-up has the same total.
-{{ config(materialized='incremental', incremental_strategy='microbatch', event_time='usage_date', batch_size='day', begin='2020-01-01', concurrent_batches=false, tags=['daily']) }}
+{{ config(materialized='incremental', incremental_strategy='window', event_time='usage_date', tags=['daily']) }}
 select
   usage_date,
   tenant_id,
@@ -51,4 +51,5 @@ select
     as estimated_cost_usd,
   cast(sum(avoided_cost_usd) as decimal(38, 12)) as avoided_cost_usd
 from {{ ref('fct_llm_requests') }}
+where {{ on_built_days() }}
 group by 1, 2, 3, 4, 5, 6, 7, 8, 9

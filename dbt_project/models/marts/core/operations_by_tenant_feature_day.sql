@@ -1,5 +1,5 @@
 -- One row per day, tenant, feature and release: the operations that began then.
-{{ config(materialized='incremental', incremental_strategy='microbatch', event_time='usage_date', batch_size='day', begin='2020-01-01', concurrent_batches=false, tags=['daily']) }}
+{{ config(materialized='incremental', incremental_strategy='window', event_time='usage_date', tags=['daily']) }}
 select
   usage_date,
   tenant_id,
@@ -14,4 +14,5 @@ select
   cast(sum(list_cost_usd) as decimal(38, 12)) as list_cost_usd,
   cast(sum(effective_cost_usd) as decimal(38, 12)) as effective_cost_usd
 from {{ ref('fct_operations') }}
+where {{ on_built_days() }}
 group by 1, 2, 3, 4

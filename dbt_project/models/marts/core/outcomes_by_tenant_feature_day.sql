@@ -1,5 +1,5 @@
 -- One row per day on which verdicts were given, day of the operation they judge, tenant and feature.
-{{ config(materialized='incremental', incremental_strategy='microbatch', event_time='usage_date', batch_size='day', begin='2020-01-01', concurrent_batches=false, tags=['daily']) }}
+{{ config(materialized='incremental', incremental_strategy='window', event_time='usage_date', tags=['daily']) }}
 select
   usage_date,
   operation_date,
@@ -11,6 +11,7 @@ select
   sum(reversed_outcomes_count) as reversed_outcomes_count,
   sum(case when is_duplicate then 1 else 0 end) as duplicates_count,
   sum(case when match_method = 'unmatched' then 1 else 0 end) as unmatched_count,
-  cast(sum(case when is_duplicate then 0 else value_usd end) as decimal(38, 12)) as value_usd
+  cast(sum(case when accepted_outcomes_count <> 0 then value_usd end) as decimal(38, 12)) as value_usd
 from {{ ref('fct_outcomes') }}
+where {{ on_built_days() }}
 group by 1, 2, 3, 4
