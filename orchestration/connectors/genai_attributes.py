@@ -58,7 +58,7 @@ TOKEN_ALIASES: Mapping[str, tuple[str, ...]] = {
 
 TEXT_ALIASES: Mapping[str, tuple[str, ...]] = {
     "provider": ("gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system", "llm.vendor"),
-    "response_model": ("gen_ai.response.model", "llm.response.model_name", "llm.response.model"),
+    "model": ("gen_ai.response.model", "llm.response.model_name", "llm.response.model"),
     "request_model": (
         "gen_ai.request.model",
         "llm.request.model_name",
@@ -195,7 +195,7 @@ _OPERATION_ATTRIBUTES = (
 )
 
 _TOKEN_NAMES = frozenset(TOKEN_ALIASES["input_tokens"] + TOKEN_ALIASES["output_tokens"])
-_MODEL_NAMES = frozenset(TEXT_ALIASES["response_model"] + TEXT_ALIASES["request_model"])
+_MODEL_NAMES = frozenset(TEXT_ALIASES["model"] + TEXT_ALIASES["request_model"])
 
 _GENERATION_MARKS: tuple[tuple[str, str], ...] = (
     ("openinference.span.kind", "openinference"),
@@ -320,9 +320,7 @@ def input_includes_cache(
         if rule.matches(scope, version, provider):
             return rule.includes_cache
     serves_claude = "claude" in (model or "").lower()
-    inclusive = provider in _INCLUSIVE_PROVIDERS or (
-        provider in _INCLUSIVE_UNLESS_CLAUDE and not serves_claude
-    )
+    inclusive = provider in _INCLUSIVE_PROVIDERS or (provider in _INCLUSIVE_UNLESS_CLAUDE and not serves_claude)
     return True if inclusive else None
 
 

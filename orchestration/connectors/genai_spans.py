@@ -8,7 +8,7 @@ data in `genai_attributes`.
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -42,6 +42,7 @@ NOT_OWNED = -1
 
 _INT64_MAX = 2**63 - 1
 _SERVICE_NAME = "service.name"
+_MILLISECONDS = tuple(TIME_TO_FIRST_TOKEN_MS.values())
 
 Found: TypeAlias = dict[str, tuple[int, AttributeValue]]
 """Field → (rank of the attribute name that carried it, its value); rank 0 is the best name."""
@@ -72,9 +73,7 @@ class Vocabulary:
     @cached_property
     def attribute_names(self) -> frozenset[str]:
         """Every attribute that this vocabulary reads; nothing else needs to be decoded."""
-        return frozenset(
-            {*self._context_index, *self._call_index, *SPAN_ATTRIBUTES, _SERVICE_NAME, JSON_ATTRIBUTE}
-        )
+        return frozenset({*self._context_index, *self._call_index, *SPAN_ATTRIBUTES, _SERVICE_NAME, JSON_ATTRIBUTE})
 
     def context_of(self, attributes: Attributes) -> Found:
         """Return what these attributes say about the context fields."""
@@ -92,7 +91,8 @@ class Vocabulary:
 
     @cached_property
     def _call_index(self) -> dict[str, tuple[tuple[str, int], ...]]:
-        return _by_attribute({**self.tokens, **TEXT_ALIASES})
+        times = {"time_to_first_token": tuple(TIME_TO_FIRST_TOKEN_MS)}
+        return _by_attribute({**self.tokens, **TEXT_ALIASES, **times})
 
 
 def _by_attribute(fields: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[tuple[str, int], ...]]:
@@ -120,8 +120,8 @@ class Call:
     """One call to a model. The names are the columns of the landed table; None is unknown.
 
     `started_at` is microseconds since 1970 UTC; `line_number` counts from 1; `user_id` is raw and must be
-    hashed before it is stored. `owner` tells whose row it becomes, see `TraceSet`, which also fills in the
-    context (`tenant_id` to `environment`).
+    hashed before it is stored. `owner` tells whose row it becomes, see `TraceWindow`, which also fills in
+    the context (`tenant_id` to `environment`).
     """
 
     line_number: int
@@ -183,55 +183,54 @@ class Call:
 
 
 TOKEN_COLUMNS = tuple(column for column in TOKEN_ALIASES if column != "total_tokens")
+_TOKEN_COLUMNS = frozenset(TOKEN_COLUMNS)
+_TEXT_COLUMNS = frozenset({"model", "request_model", "response_id", "service_tier", "error_type"})
 
 
-def read_call(span: Span, operation: str, vocabulary: Vocabulary, latest: datetime, line_number: int) -> Call:
+def read_call(span: Span, operation: str, vocabulary: Vocabulary, latest_nano: float, line_number: int) -> Call:
     """Read a call from its own span.
 
     Args:
         span: The span.
         operation: What `inference_operation` said it is.
         vocabulary: Names to read with.
-        latest: Starts after this moment are refused.
+        latest_nano: Starts after this moment (nanoseconds since 1970 UTC) are refused.
         line_number: Where the span stands in its file, from 1.
 
     Raises:
         BadSpanError: A count is no whole number, negative or beyond 64 bits; or the start is out of range.
     """
-    if not EARLIEST_NANO <= span.start_unix_nano <= latest.timestamp() * 1e9:
+    if not EARLIEST_NANO <= span.start_unix_nano <= latest_nano:
         raise BadSpanError("timestamp_out_of_range")
-    found = vocabulary.call_of(span.attributes)
-    error_type = _text(found, "error_type") or span.exception_type
-    http_status = http_status_of(found["http_status"][1] if "http_status" in found else error_type)
-    failed = span.has_error_status or error_type is not None
     call = Call(
         line_number=line_number,
         started_at=span.start_unix_nano // 1000,
-        outcome=failed_call_outcome(error_type, http_status) if failed else "success",
+        outcome="success",
         operation_name=operation,
         trace_id=span.trace_id,
         span_id=span.span_id,
         parent_span_id=span.parent_span_id,
-        provider=_provider(span.attributes, found),
-        request_model=_text(found, "request_model"),
-        http_status=http_status,
-        error_type=error_type,
         latency_ms=_latency_ms(span),
-        time_to_first_token_ms=_time_to_first_token_ms(span.attributes),
-        service_tier=_text(found, "service_tier"),
-        response_id=_text(found, "response_id"),
         scope_name=span.scope.name,
         scope_version=span.scope.version,
         semconv_generation=semconv_generation(span.attributes),
+        service_name=_text(span.resource.get(_SERVICE_NAME)) or None,
     )
-    call.model = _text(found, "response_model") or call.request_model
+    found = vocabulary.call_of(span.attributes)
+    for column, (_, value) in found.items():
+        if column in _TEXT_COLUMNS:
+            setattr(call, column, _text(value))
+        elif column in _TOKEN_COLUMNS:
+            setattr(call, column, _whole_number(column, value))
+    call.model = call.model or call.request_model
+    call.provider = _provider(span.attributes, found)
+    call.time_to_first_token_ms = _time_to_first_token_ms(found)
     if call.service_tier == "auto":  # asks the provider to choose: no tier that was served
         call.service_tier = None
-    service_name = span.resource.get(_SERVICE_NAME)
-    call.service_name = service_name if isinstance(service_name, str) else None
-    for column in TOKEN_COLUMNS:
-        if column in found:
-            setattr(call, column, _whole_number(column, found[column][1]))
+    call.error_type = call.error_type or span.exception_type
+    call.http_status = http_status_of(found["http_status"][1] if "http_status" in found else call.error_type)
+    if span.has_error_status or call.error_type is not None:
+        call.outcome = failed_call_outcome(call.error_type, call.http_status)
     call.input_includes_cache = input_includes_cache(
         input_tokens=call.input_tokens,
         cache_tokens=call.cache_tokens,
@@ -265,19 +264,74 @@ class _Node(NamedTuple):
     call: int | None
 
 
-class TraceSet:
-    """Spans that are looked at together, and the calls among them.
+class _Trace:
+    """What has been seen of one trace, in whatever order it came."""
 
-    Spans may come in any order and from any number of lines. Each is somebody's: `owner` is a number that the
-    caller chooses, or `NOT_OWNED` for a span that only answers questions about ancestors and descendants.
+    __slots__ = ("calls", "nodes", "resources")
+
+    def __init__(self) -> None:
+        self.nodes: dict[str, _Node] = {}
+        self.calls: list[Call] = []
+        self.resources: list[Found] = []
+
+    def open_calls(self) -> Iterator[Call]:
+        """Yield the calls whose chain of parents leads to a span that has not been seen."""
+        for call in self.calls:
+            *_, last = self._lineage(call.span_id)
+            if last.parent_span_id is not None and last.parent_span_id not in self.nodes:
+                yield call
+
+    def settle(self) -> Settled:
+        """Fill in what the calls inherit and tell those that stand from those that repeat others."""
+        calls_above = [self._fill_in_context(index) for index in range(len(self.calls))]
+        standing = _standing_calls(self.calls, calls_above)
+        repeating = [call for index, call in enumerate(self.calls) if index not in standing]
+        return Settled([self.calls[index] for index in sorted(standing)], repeating)
+
+    def _lineage(self, span_id: str | None) -> Iterator[_Node]:
+        """Yield a span and its ancestors, nearest first; a cycle ends where it closes."""
+        seen: set[str] = set()
+        while span_id in self.nodes and span_id not in seen:
+            seen.add(span_id)
+            node = self.nodes[span_id]
+            yield node
+            span_id = node.parent_span_id
+
+    def _fill_in_context(self, index: int) -> list[int]:
+        """Fill the context of one call; return the calls among its ancestors, nearest first."""
+        call = self.calls[index]
+        best: Found = {}
+        calls_above: list[int] = []
+        for node in self._lineage(call.span_id):
+            _improve(best, node.context)
+            if node.call is not None and node.call != index:
+                calls_above.append(node.call)
+        _improve(best, self.resources[index])
+        for context_field, (_, value) in best.items():
+            setattr(call, context_field, _text(value))
+        return calls_above
+
+
+class Settled(NamedTuple):
+    """The calls of a trace: those that stand for a call to a provider, and those that only repeat others."""
+
+    standing: list[Call]
+    repeating: list[Call]
+
+
+class TraceWindow:
+    """The traces that are being put together; what was not added to for longest is settled first.
+
+    Spans of one trace may come in any order, from any line and file. They are seen together as long as no more
+    than `capacity` other spans came between them; memory is bounded by that number (2 kB a span).
     """
 
-    def __init__(self, vocabulary: Vocabulary, latest: datetime) -> None:
+    def __init__(self, vocabulary: Vocabulary, latest: datetime, capacity: int = 200_000) -> None:
         self._vocabulary = vocabulary
-        self._latest = latest
-        self._nodes: dict[str, _Node] = {}
-        self._calls: list[Call] = []
-        self._resources: list[Found] = []
+        self._latest_nano = latest.timestamp() * 1e9
+        self._capacity = capacity
+        self._traces: OrderedDict[str, _Trace] = OrderedDict()
+        self._spans_count = 0
         self._last_resource: tuple[Attributes, Found] = ({}, {})
 
     def add(self, span: Span | UnreadableSpan, line_number: int, owner: int = 0) -> bool:
@@ -286,7 +340,7 @@ class TraceSet:
         Args:
             span: What the OTLP reader gave.
             line_number: Its line, from 1.
-            owner: Whose row it may become.
+            owner: Whose row it may become: a number of the caller's choice, or `NOT_OWNED`.
 
         Raises:
             BadSpanError: The span is a call and cannot be landed. It still serves as an ancestor.
@@ -296,73 +350,51 @@ class TraceSet:
             if operation is not None:
                 raise BadSpanError(span.reason)
             return False
-        key = span.trace_id + span.span_id
-        if key in self._nodes:
-            return False  # OTLP is delivered at least once: the same span again is not another call.
+        trace = self._traces.get(span.trace_id)
+        if trace is None:
+            trace = self._traces[span.trace_id] = _Trace()
+        else:
+            self._traces.move_to_end(span.trace_id)
+            if span.span_id in trace.nodes:
+                return False  # OTLP is delivered at least once: the same span again is not another call.
+        self._spans_count += 1
         context = self._vocabulary.context_of(span.attributes)
-        self._nodes[key] = _Node(span.parent_span_id, context, None)
+        trace.nodes[span.span_id] = _Node(span.parent_span_id, context, None)
         if operation is None:
             return False
-        call = read_call(span, operation, self._vocabulary, self._latest, line_number)
-        self._nodes[key] = _Node(span.parent_span_id, context, len(self._calls))
+        call = read_call(span, operation, self._vocabulary, self._latest_nano, line_number)
         call.owner = owner
-        self._calls.append(call)
-        self._resources.append(self._context_of_resource(span.resource))
+        trace.nodes[span.span_id] = _Node(span.parent_span_id, context, len(trace.calls))
+        trace.calls.append(call)
+        trace.resources.append(self._context_of_resource(span.resource))
         return True
+
+    def open_calls(self) -> Iterator[Call]:
+        """Yield the calls that may still get an ancestor: the chain of their parents leads out of the window."""
+        for trace in self._traces.values():
+            yield from trace.open_calls()
 
     def disown(self, owner: int, from_line_number: int) -> None:
         """Leave an owner's calls from a line on to a later reading; they still inform about the others."""
-        for call in self._calls:
-            if call.owner == owner and call.line_number >= from_line_number:
-                call.owner = NOT_OWNED
+        for trace in self._traces.values():
+            for call in trace.calls:
+                if call.owner == owner and call.line_number >= from_line_number:
+                    call.owner = NOT_OWNED
 
-    def candidate_counts(self) -> Counter[int]:
-        """Count the calls of each owner, those that repeat others included."""
-        return Counter(call.owner for call in self._calls)
+    def settle_overflow(self) -> Iterator[Settled]:
+        """Settle and forget the traces that were longest not added to, until the rest fits."""
+        while self._spans_count > self._capacity:
+            yield self._settle_oldest()
 
-    def landed_calls(self) -> list[Call]:
-        """Return the owned calls that stand for a call to a provider, with their context filled in.
+    def settle_all(self) -> Iterator[Settled]:
+        """Settle and forget everything."""
+        while self._traces:
+            yield self._settle_oldest()
 
-        A span that repeats the usage of the calls below it does not come back (D1, D2 of the pitfalls): of
-        nested calls the deepest count, unless only an ancestor knows the usage.
-        """
-        calls_above = [self._fill_in_context(index) for index in range(len(self._calls))]
-        standing = _standing_calls(self._calls, calls_above)
-        return [self._calls[index] for index in sorted(standing) if self._calls[index].owner != NOT_OWNED]
-
-    def open_calls(self, owner: int = 0) -> Iterator[Call]:
-        """Yield an owner's calls whose chain of parents leads out of this set: an ancestor may still come."""
-        for call in self._calls:
-            if call.owner == owner:
-                *_, last = self._lineage(call)
-                if last.parent_span_id and call.trace_id + last.parent_span_id not in self._nodes:
-                    yield call
-
-    def _lineage(self, call: Call) -> Iterator[_Node]:
-        """Yield the span of a call and its ancestors, nearest first; a cycle ends where it closes."""
-        seen: set[str] = set()
-        span_id: str | None = call.span_id
-        while span_id is not None and span_id not in seen:
-            seen.add(span_id)
-            node = self._nodes.get(call.trace_id + span_id)
-            if node is None:
-                return
-            yield node
-            span_id = node.parent_span_id
-
-    def _fill_in_context(self, index: int) -> list[int]:
-        """Fill the context of one call; return the calls among its ancestors, nearest first."""
-        call = self._calls[index]
-        best: Found = {}
-        calls_above: list[int] = []
-        for node in self._lineage(call):
-            _improve(best, node.context)
-            if node.call is not None and node.call != index:
-                calls_above.append(node.call)
-        _improve(best, self._resources[index])
-        for context_field in best:
-            setattr(call, context_field, _text(best, context_field))
-        return calls_above
+    def _settle_oldest(self) -> Settled:
+        _, trace = self._traces.popitem(last=False)
+        self._spans_count -= len(trace.nodes)
+        return trace.settle()
 
     def _context_of_resource(self, resource: Attributes) -> Found:
         # Spans of one batch share their resource object, so one remembered answer serves nearly all.
@@ -398,6 +430,8 @@ def _standing_calls(calls: Sequence[Call], calls_above: Sequence[Sequence[int]])
         if above and depth[above[0]] < depth[index]:
             below.setdefault(above[0], []).append(index)
     standing = set(range(len(calls)))
+    if not below:
+        return standing
     subtree: dict[int, tuple[list[int], bool]] = {}
     for index in sorted(below, key=depth.__getitem__, reverse=True):
         call = calls[index]
@@ -448,9 +482,8 @@ def _number(text: str) -> int | float | None:
             return None
 
 
-def _text(found: Found, field_name: str) -> str | None:
+def _text(value: AttributeValue | None) -> str | None:
     """Return a text; whole numbers as their decimal text. Lists and booleans name nothing."""
-    value = found[field_name][1] if field_name in found else None
     if isinstance(value, str):
         return value
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
@@ -471,11 +504,10 @@ def _latency_ms(span: Span) -> float | None:
     return (span.end_unix_nano - span.start_unix_nano) / 1e6
 
 
-def _time_to_first_token_ms(attributes: Attributes) -> float | None:
-    for name, milliseconds in TIME_TO_FIRST_TOKEN_MS.items():
-        value = attributes.get(name)
-        if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
-            return float(value) * milliseconds
+def _time_to_first_token_ms(found: Found) -> float | None:
+    rank, value = found.get("time_to_first_token", (0, None))
+    if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
+        return float(value) * _MILLISECONDS[rank]
     return None
 
 

@@ -1,26 +1,26 @@
 """GenAI spans from OTLP/JSON files, as the OpenTelemetry Collector's file exporter writes them.
 
-Belongs here: which lines are looked at together, which must wait, and the landed table. Does not belong here:
+Belongs here: which lines are new, which must wait, and the landed table. Does not belong here:
 OTLP (`otlp`), names and token semantics (`genai_attributes`), rows and nesting (`genai_spans`), new bytes
 (`log_files`).
 
 The spans of one trace stand on several lines and in several files: a call is exported when it ends, the
-request around it later. Lines are read in pieces, and every piece is looked at together with the end of what
-stands before it and the beginning of what comes after it. What is too young to have met its ancestors waits
-for the next pull.
+request around it later. They are put together in a window that moves over all new lines of a pull. A call at
+the end of a file that is too young to have met its ancestors waits for the next pull, and so does all behind
+it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal
 
 import orjson
 import pyarrow as pa
@@ -47,7 +47,8 @@ from orchestration.connectors.genai_spans import (
     TOKEN_COLUMNS,
     BadSpanError,
     Call,
-    TraceSet,
+    Settled,
+    TraceWindow,
     Vocabulary,
 )
 from orchestration.connectors.log_files import Segment, find_inputs, masked, new_segments
@@ -56,10 +57,11 @@ from orchestration.connectors.otlp import NotTracesError, spans_of_line
 
 log = logging.getLogger(__name__)
 
-PIECE_BYTES = 64 * 1024 * 1024
-"""Lines that are held in memory together: about 60,000 spans."""
-NEIGHBOUR_BYTES = 8 * 1024 * 1024
-"""How far before and after a piece the rest of its traces is looked for."""
+TRACE_WINDOW_SPANS = 200_000
+"""How many spans may come between two of the same trace: 40 s of 5,000 spans a second."""
+LOOK_BACK_BYTES = 8 * 1024 * 1024
+"""How much of what has landed of a file is looked at again before its new lines."""
+ROWS_AT_ONCE = 50_000
 
 ContextField = Literal[
     "tenant_id",
@@ -168,8 +170,7 @@ class OtelGenaiConfig(BaseModel):
         """Return the known names with this site's own in front."""
         own_tokens = {str(column): names for column, names in self.token_attributes.items()}
         own_rules = [
-            EmitterRule(rule.scope, rule.includes_cache, rule.version_prefix, rule.provider)
-            for rule in self.emitters
+            EmitterRule(rule.scope, rule.includes_cache, rule.version_prefix, rule.provider) for rule in self.emitters
         ]
         return Vocabulary(
             context={**CONTEXT_ATTRIBUTES, **self.attributes},
@@ -179,39 +180,77 @@ class OtelGenaiConfig(BaseModel):
 
 
 class _Reading:
-    """A segment on its way into the landing zone: its rows, and the hash of the lines they came from."""
+    """A segment on its way into the landing zone; what its lines gave is counted by line.
+
+    So the end can still be left to the next pull when its traces turn out to be too young.
+    """
 
     def __init__(self, sink: PullSink, segment: Segment) -> None:
         self.segment = segment
-        self.writer = RowWriter(sink, SPANS, f"{segment.content_hash}.rows")
-        self.landed_bytes = hashlib.sha256()
+        self.wait_from: int | None = None
+        self.last_settled_line = 0
+        self._sink = sink
+        self._writer = RowWriter(sink, SPANS, f"{segment.content_hash}.rows")
+        self._read_by_line = array("I")
+        self._skipped_by_line = array("I")
+        self._quarantined: list[QuarantinedRow] = []
+        self._cut_off_lines = {row.line_number for row in segment.quarantined}
 
+    @property
+    def may_grow(self) -> bool:
+        """Whether more may come; a compressed file is finished."""
+        return not self.segment.input_file.endswith(".gz")
 
-@dataclass
-class _Part:
-    """Lines of one segment with their numbers; without a reading they have landed and are only looked at."""
+    def count_line(self, read: int, skipped: int = 0) -> None:
+        """Count what the next line gave."""
+        self._read_by_line.append(read)
+        self._skipped_by_line.append(skipped)
 
-    reading: _Reading | None
-    lines: list[tuple[int, bytes]]
-    ends_segment: bool = False
+    def count_blank_line(self, number: int) -> None:
+        """Count an empty line, unless it stands where one was cut off: that one is counted as quarantined."""
+        is_blank = number not in self._cut_off_lines
+        self.count_line(int(is_blank), int(is_blank))
 
+    def settle(self, call: Call, *, repeats: bool) -> None:
+        """Note that a call is decided; one that only repeats others is skipped."""
+        self.last_settled_line = max(self.last_settled_line, call.line_number)
+        self._skipped_by_line[call.line_number - self.segment.first_line_number] += repeats
 
-class _Sight(NamedTuple):
-    """Parts that are read together, and the lines around them that are only looked at."""
+    def refuse(self, number: int, reason: str, text: bytes) -> None:
+        """Keep a line, or a span of it, aside."""
+        self._quarantined.append(QuarantinedRow(self.segment.input_file, number, reason, masked(text)))
 
-    before: list[bytes]
-    parts: list[_Part]
-    after: list[bytes]
+    def write(self, calls: Sequence[Call], hash_user: UserHasher) -> None:
+        """Write calls as rows."""
+        own = {"user_hash", "input_file"}
+        columns: dict[str, list[object]] = {
+            name: [getattr(call, name) for call in calls] for name in SPANS.schema.names if name not in own
+        }
+        columns["user_hash"] = [hash_user(call.user_id) for call in calls]
+        columns["input_file"] = [self.segment.input_file] * len(calls)
+        self._writer.write(columns)
 
-
-@dataclass
-class _Line:
-    """What one line gave, apart from the calls that it may land."""
-
-    number: int
-    read: int = 0
-    skipped: int = 0
-    quarantined: list[QuarantinedRow] = field(default_factory=list[QuarantinedRow])
+    def end(self) -> None:
+        """Hand over the rows and the counts of the lines that do not wait."""
+        first = self.segment.first_line_number
+        stop = self.wait_from or first + len(self._read_by_line) + 2
+        cut_off = [row for row in self.segment.quarantined if (row.line_number or first) < stop]
+        refused = [row for row in self._quarantined if (row.line_number or first) < stop]
+        self._sink.count_read(
+            SPANS,
+            sum(self._read_by_line[: stop - first]) + len(cut_off),
+            sum(self._skipped_by_line[: stop - first]),
+        )
+        self._sink.quarantine(SPANS, [*cut_off, *refused])
+        if self.wait_from is None:
+            self._writer.append(self.segment.content_hash, self.segment.input_file)
+            return
+        # The input has landed up to the line that waits: that is what the ledger must know it by.
+        offset, digest = _prefix(self.segment, self.wait_from)
+        if self.wait_from > first:
+            self._writer.append(digest, self.segment.input_file)
+        key = str(Path(self.segment.input_file).absolute())
+        self._sink.ledger(SPANS)[key] = {"size": -1, "mtime_ns": -1, "bytes": offset, "sha256": digest}
 
 
 class OtelGenai:
@@ -242,121 +281,100 @@ class OtelGenai:
         inputs = find_inputs(self._source_name, self._config.path, allow_empty=self._config.allow_empty)
         for path in inputs:
             self._refuse_binary(path)
-        new = (
-            _Reading(sink, segment)
-            for segment in new_segments(sink, SPANS, inputs)
-            if not sink.already_landed(SPANS, segment.content_hash)
-        )
-        for sight in _sights(_pieces(new)):
-            with without_cycle_collection():
-                self._land(sink, sight)
+        traces = TraceWindow(self._vocabulary, sink.pulled_at + LATEST_AHEAD, TRACE_WINDOW_SPANS)
+        readings: list[_Reading] = []
+        with without_cycle_collection():
+            self._write(readings, self._read(sink, inputs, traces, readings))
+            self._let_young_calls_wait(traces, readings, sink.pulled_at)
+            self._write(readings, traces.settle_all())
+        for reading in readings:
+            reading.end()
 
-    def _land(self, sink: PullSink, sight: _Sight) -> None:
-        """Write the rows of what is seen, and end the segments that end in it."""
-        traces = TraceSet(self._vocabulary, sink.pulled_at + LATEST_AHEAD)
-        # In the order of the stream: of a span that was exported twice the first one lands.
-        self._look_at(traces, sight.before)
-        lines_of_part: list[list[_Line]] = []
-        for owner, part in enumerate(sight.parts):
-            lines: list[_Line] = []
-            if part.reading is None:
-                self._look_at(traces, (line for _, line in part.lines))
-            else:
-                segment = part.reading.segment
-                lines = [self._read_line(traces, owner, segment, number, line) for number, line in part.lines]
-            lines_of_part.append(lines)
-        self._look_at(traces, sight.after)
-
-        waits_from = {owner: self._wait_from(traces, owner, sink) for owner in _may_wait(sight.parts)}
-        for owner, line_number in waits_from.items():
-            if line_number is not None:
-                traces.disown(owner, line_number)
-        candidates = traces.candidate_counts()
-        calls_of_part: dict[int, list[Call]] = {}
-        for call in traces.landed_calls():
-            calls_of_part.setdefault(call.owner, []).append(call)
-        for owner, part in enumerate(sight.parts):
-            if part.reading is None:
+    def _read(
+        self, sink: PullSink, inputs: list[Path], traces: TraceWindow, readings: list[_Reading]
+    ) -> Iterator[Settled]:
+        """Read every new line; yield the traces that had to be settled to make room."""
+        for segment in new_segments(sink, SPANS, inputs):
+            if sink.already_landed(SPANS, segment.content_hash):
                 continue
-            wait_from = waits_from.get(owner)
-            lines = [line for line in lines_of_part[owner] if wait_from is None or line.number < wait_from]
-            calls = calls_of_part.get(owner, [])
-            superseded = candidates.get(owner, 0) - len(calls)
-            sink.count_read(
-                SPANS, sum(line.read for line in lines), sum(line.skipped for line in lines) + superseded
-            )
-            sink.quarantine(SPANS, [row for line in lines for row in line.quarantined])
-            part.reading.writer.write(self._columns(calls, part.reading.segment))
-            for number, line in part.lines:
-                if wait_from is None or number < wait_from:
-                    part.reading.landed_bytes.update(line)
-            if part.ends_segment:
-                self._end_segment(sink, part.reading, wait_from)
+            if segment.first_line_number > 1:
+                self._look_at(traces, _lines_before(segment))
+            owner, reading = len(readings), _Reading(sink, segment)
+            readings.append(reading)
+            for number, line in numbered_lines(segment):
+                self._read_line(traces, owner, reading, number, line)
+                yield from traces.settle_overflow()
 
-    def _columns(self, calls: Sequence[Call], segment: Segment) -> dict[str, list[object]]:
-        own = {"user_hash", "input_file"}
-        columns: dict[str, list[object]] = {
-            name: [getattr(call, name) for call in calls] for name in SPANS.schema.names if name not in own
-        }
-        columns["user_hash"] = [self._hash_user(call.user_id) for call in calls]
-        columns["input_file"] = [segment.input_file] * len(calls)
-        return columns
-
-    def _read_line(self, traces: TraceSet, owner: int, segment: Segment, number: int, line: bytes) -> _Line:
+    def _read_line(self, traces: TraceWindow, owner: int, reading: _Reading, number: int, line: bytes) -> None:
         text = line.strip()
         if not text:
-            # An empty line stands where one was cut off; that one is counted with the segment.
-            cut_off = any(row.line_number == number for row in segment.quarantined)
-            return _Line(number, read=int(not cut_off), skipped=int(not cut_off))
+            reading.count_blank_line(number)
+            return
         try:
             spans = spans_of_line(text, self._vocabulary.attribute_names)
         except NotTracesError as error:
-            refused = QuarantinedRow(segment.input_file, number, error.reason, masked(text))
-            return _Line(number, read=1, quarantined=[refused])
+            reading.refuse(number, error.reason, text)
+            reading.count_line(1)
+            return
         if spans is None:
-            return _Line(number, read=1, skipped=1)
-        found = _Line(number)
+            reading.count_line(1, 1)
+            return
+        read, skipped = 0, 0
         for span in spans:
-            found.read += 1
+            read += 1
             try:
-                found.skipped += not traces.add(span, number, owner)
+                skipped += not traces.add(span, number, owner)
             except BadSpanError as error:
-                excerpt = masked(orjson.dumps(span.attributes))
-                found.quarantined.append(QuarantinedRow(segment.input_file, number, error.reason, excerpt))
-        return found
+                reading.refuse(number, error.reason, orjson.dumps(span.attributes))
+        reading.count_line(read, skipped)
 
-    def _look_at(self, traces: TraceSet, lines: Iterable[bytes]) -> None:
+    def _look_at(self, traces: TraceWindow, lines: Iterable[bytes]) -> None:
+        """Add spans that have landed already: they may be ancestors, or descendants, of new ones."""
         for line in lines:
             with suppress(NotTracesError):
                 for span in spans_of_line(line, self._vocabulary.attribute_names) or ():
                     with suppress(BadSpanError):
                         traces.add(span, 0, NOT_OWNED)
 
-    def _wait_from(self, traces: TraceSet, owner: int, sink: PullSink) -> int | None:
-        """Return the first line of a part with a call whose ancestors may still be exported."""
-        settled = (sink.pulled_at - timedelta(seconds=self._config.settle_seconds)).timestamp() * 1e6
-        young = (call.line_number for call in traces.open_calls(owner) if call.ended_at > settled)
-        return min(young, default=None)
+    def _write(self, readings: list[_Reading], settled: Iterable[Settled]) -> None:
+        """Write the calls that stand, and count those that repeat them."""
+        rows: dict[int, list[Call]] = {}
+        rows_count = 0
+        for trace in settled:
+            for call in trace.repeating:
+                if call.owner != NOT_OWNED:
+                    readings[call.owner].settle(call, repeats=True)
+            for call in trace.standing:
+                if call.owner != NOT_OWNED:
+                    readings[call.owner].settle(call, repeats=False)
+                    rows.setdefault(call.owner, []).append(call)
+                    rows_count += 1
+            if rows_count >= ROWS_AT_ONCE:
+                for owner, calls in rows.items():
+                    readings[owner].write(calls, self._hash_user)
+                rows, rows_count = {}, 0
+        for owner, calls in rows.items():
+            readings[owner].write(calls, self._hash_user)
 
-    def _end_segment(self, sink: PullSink, reading: _Reading, wait_from: int | None) -> None:
-        segment = reading.segment
-        cut_off = segment.quarantined
-        if wait_from is None:
-            reading.writer.append(segment.content_hash, segment.input_file)
-        else:
-            log.info(
-                "source %s: %s from line %d on waits for the rest of its traces, at most %d s",
-                self._source_name,
-                segment.input_file,
-                wait_from,
-                self._config.settle_seconds,
-            )
-            if wait_from > segment.first_line_number:
-                reading.writer.append(reading.landed_bytes.hexdigest(), segment.input_file)
-            cut_off = [row for row in cut_off if row.line_number and row.line_number < wait_from]
-            _leave_for_next_pull(sink, segment, wait_from)
-        sink.count_read(SPANS, len(cut_off))
-        sink.quarantine(SPANS, cut_off)
+    def _let_young_calls_wait(self, traces: TraceWindow, readings: list[_Reading], pulled_at: datetime) -> None:
+        """Leave the end of an input to the next pull, from the first call whose ancestors may still come."""
+        settled = (pulled_at - timedelta(seconds=self._config.settle_seconds)).timestamp() * 1e6
+        for call in traces.open_calls():
+            if call.owner == NOT_OWNED or call.ended_at <= settled:
+                continue
+            reading = readings[call.owner]
+            if reading.may_grow and call.line_number > reading.last_settled_line:
+                reading.wait_from = min(call.line_number, reading.wait_from or call.line_number)
+        for owner, reading in enumerate(readings):
+            if reading.wait_from is not None:
+                traces.disown(owner, reading.wait_from)
+                log.info(
+                    "source %s: %s from line %d on waits for the rest of its traces, at most %d s",
+                    self._source_name,
+                    reading.segment.input_file,
+                    reading.wait_from,
+                    self._config.settle_seconds,
+                )
 
     def _refuse_binary(self, path: Path) -> None:
         with path.open("rb") as file:
@@ -371,62 +389,11 @@ class OtelGenai:
             )
 
 
-def _may_wait(parts: Sequence[_Part]) -> Iterator[int]:
-    """Yield the parts that end an input which may go on: a compressed file is finished."""
-    for owner, part in enumerate(parts):
-        if part.ends_segment and part.reading and not part.reading.segment.input_file.endswith(".gz"):
-            yield owner
-
-
-def _pieces(readings: Iterable[_Reading]) -> Iterator[list[_Part]]:
-    """Yield parts of as many segments as fit into a piece: small files share one, a big one has several."""
-    parts: list[_Part] = []
-    size = 0
-    for reading in readings:
-        if reading.segment.first_line_number > 1:
-            parts.append(_Part(None, [(0, line) for line in _lines_before(reading.segment)]))
-        parts.append(_Part(reading, []))
-        for number, line in numbered_lines(reading.segment):
-            if size >= PIECE_BYTES:
-                yield parts
-                parts, size = [_Part(reading, [])], 0
-            parts[-1].lines.append((number, line))
-            size += len(line)
-        parts[-1].ends_segment = True
-    if parts:
-        yield parts
-
-
-def _sights(pieces: Iterator[list[_Part]]) -> Iterator[_Sight]:
-    """Yield every piece between the last lines of the one before and the first lines of the one after."""
-    before: list[bytes] = []
-    piece = next(pieces, None)
-    while piece is not None:
-        following = next(pieces, None)
-        yield _Sight(before, piece, _up_to(NEIGHBOUR_BYTES, _lines_of(following or ())))
-        before = _up_to(NEIGHBOUR_BYTES, reversed(list(_lines_of(piece))))[::-1]
-        piece = following
-
-
-def _lines_of(parts: Iterable[_Part]) -> Iterator[bytes]:
-    return (line for part in parts for _, line in part.lines)
-
-
-def _up_to(size: int, lines: Iterable[bytes]) -> list[bytes]:
-    taken: list[bytes] = []
-    for line in lines:
-        size -= len(line)
-        if size < 0:
-            break
-        taken.append(line)
-    return taken
-
-
 def _lines_before(segment: Segment) -> list[bytes]:
     """Return the end of what has landed of the same input: it may hold the rest of a trace."""
     offset, _ = _prefix(segment)
     with Path(segment.input_file).open("rb") as file:
-        file.seek(max(0, offset - NEIGHBOUR_BYTES))
+        file.seek(max(0, offset - LOOK_BACK_BYTES))
         return file.read(offset - file.tell()).splitlines(keepends=True)
 
 
@@ -438,10 +405,3 @@ def _prefix(segment: Segment, line_number: int | None = None) -> tuple[int, str]
             digest.update(line)
             offset += len(line)
     return offset, digest.hexdigest()
-
-
-def _leave_for_next_pull(sink: PullSink, segment: Segment, line_number: int) -> None:
-    """Note that an input has landed only up to a line, and that it is to be looked at again."""
-    offset, digest = _prefix(segment, line_number)
-    key = str(Path(segment.input_file).absolute())
-    sink.ledger(SPANS)[key] = {"size": -1, "mtime_ns": -1, "bytes": offset, "sha256": digest}

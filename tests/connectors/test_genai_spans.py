@@ -15,7 +15,7 @@ from otlp_lines import SCOPE, T0_NANO, chat, line, span
 
 from orchestration.connectors.call_outcome import failed_call_outcome
 from orchestration.connectors.genai_attributes import EmitterRule, provider_name
-from orchestration.connectors.genai_spans import NOT_OWNED, BadSpanError, Call, TraceSet, Vocabulary
+from orchestration.connectors.genai_spans import NOT_OWNED, BadSpanError, Call, TraceWindow, Vocabulary
 from orchestration.connectors.otlp import spans_of_line
 
 LATEST = datetime(2026, 11, 23, tzinfo=UTC)
@@ -23,11 +23,11 @@ LATEST = datetime(2026, 11, 23, tzinfo=UTC)
 
 def calls_of(*lines: str, vocabulary: Vocabulary | None = None) -> list[Call]:
     vocabulary = vocabulary or Vocabulary()
-    traces = TraceSet(vocabulary, LATEST)
+    traces = TraceWindow(vocabulary, LATEST)
     for number, text in enumerate(lines, 1):
         for found in spans_of_line(text, vocabulary.attribute_names) or ():
             traces.add(found, number)
-    return traces.landed_calls()
+    return [call for trace in traces.settle_all() for call in trace.standing]
 
 
 def call_of(attributes: dict[str, Any], *, vocabulary: Vocabulary | None = None, **line_options: Any) -> Call:
@@ -112,9 +112,7 @@ OPENINFERENCE = {
     ],
 )
 @pytest.mark.parametrize("spelled", [int, float, str])
-def test_every_vocabulary_says_the_same_call(
-    attributes: dict[str, Any], generation: str, spelled: type
-) -> None:
+def test_every_vocabulary_says_the_same_call(attributes: dict[str, Any], generation: str, spelled: type) -> None:
     sent = {name: spelled(inner) if isinstance(inner, int) else inner for name, inner in attributes.items()}
     call = call_of(sent)
     assert call.semconv_generation == generation
@@ -336,14 +334,8 @@ def test_a_sites_rule_is_asked_first_and_may_name_a_version() -> None:
     old = EmitterRule("acme.tracer", includes_cache=False, version_prefix="1.", provider="anthropic")
     vocabulary = Vocabulary(rules=(old,))
     attributes = cached(20_000, 500, **CLAUDE)
-    assert (
-        call_of(attributes, scope="acme.tracer", version="1.9", vocabulary=vocabulary).input_includes_cache
-        is False
-    )
-    assert (
-        call_of(attributes, scope="acme.tracer", version="2.0", vocabulary=vocabulary).input_includes_cache
-        is None
-    )
+    assert call_of(attributes, scope="acme.tracer", version="1.9", vocabulary=vocabulary).input_includes_cache is False
+    assert call_of(attributes, scope="acme.tracer", version="2.0", vocabulary=vocabulary).input_includes_cache is None
 
 
 # --- context ------------------------------------------------------------------------------------------------
@@ -484,18 +476,36 @@ def test_a_span_exported_twice_is_one_call() -> None:
 
 def test_spans_of_neighbouring_input_inform_and_are_not_landed() -> None:
     vocabulary = Vocabulary()
-    traces = TraceSet(vocabulary, LATEST)
+    traces = TraceWindow(vocabulary, LATEST)
     own = line([span(2, chat(100, 10), parent=1)])
     neighbour = line([span(1, chat(100, 10, **{"tenant.id": "acme"})), span(3, chat(5, 5), trace_id=2)])
     for text, owner in ((own, 0), (neighbour, NOT_OWNED)):
         for found in spans_of_line(text, vocabulary.attribute_names) or ():
             traces.add(found, 1, owner)
-    assert [(int(call.span_id, 16), call.tenant_id) for call in traces.landed_calls()] == [(2, "acme")]
+    settled = list(traces.settle_all())
+    assert [(call.owner, int(call.span_id, 16), call.tenant_id) for trace in settled for call in trace.standing] == [
+        (0, 2, "acme"),
+        (NOT_OWNED, 3, None),
+    ]
+    assert [(call.owner, int(call.span_id, 16)) for trace in settled for call in trace.repeating] == [(NOT_OWNED, 1)]
+
+
+def test_the_window_settles_what_was_longest_not_added_to_and_stays_within_its_capacity() -> None:
+    vocabulary = Vocabulary()
+    traces = TraceWindow(vocabulary, LATEST, capacity=3)
+    settled: list[int] = []
+    # Trace 1 is added to again before trace 2 is; a third span of trace 3 makes one span too many.
+    for trace, span_id in ((1, 1), (2, 2), (1, 3), (3, 4)):
+        for found in spans_of_line(line([span(span_id, chat(), trace_id=trace)]), vocabulary.attribute_names) or ():
+            traces.add(found, 1)
+        settled += [int(call.trace_id, 16) for trace in traces.settle_overflow() for call in trace.standing]
+    assert settled == [2]
+    assert sorted(int(call.trace_id, 16) for trace in traces.settle_all() for call in trace.standing) == [1, 1, 3]
 
 
 def test_open_calls_are_those_whose_ancestors_may_still_come() -> None:
     vocabulary = Vocabulary()
-    traces = TraceSet(vocabulary, LATEST)
+    traces = TraceWindow(vocabulary, LATEST)
     text = line(
         [
             span(1, chat()),

@@ -151,9 +151,7 @@ def test_a_call_lands_with_all_its_columns(files: Files) -> None:
 
 def test_calls_of_two_days_land_on_their_own_utc_day(files: Files) -> None:
     midnight = int(datetime(2026, 11, 20, tzinfo=UTC).timestamp()) * 10**9
-    files.write(
-        "a.json", line([span(1, chat(), start_nano=midnight - 1000), span(2, chat(), start_nano=midnight)])
-    )
+    files.write("a.json", line([span(1, chat(), start_nano=midnight - 1000), span(2, chat(), start_nano=midnight)]))
     result = files.pull()
     assert {number: str(row["usage_date"]) for number, row in files.rows().items()} == {
         1: "2026-11-19",
@@ -257,9 +255,7 @@ def test_gzip_lands_and_a_broken_one_lands_up_to_the_break(files: Files) -> None
     whole = "".join(line([span(number, chat())]) + "\n" for number in range(1, 200)).encode()
     (files.folder / "a.json.gz").write_bytes(gzip.compress(whole))
     assert counts(files.pull()) == (199, 199, 0, 0)
-    packed = gzip.compress(
-        "".join(line([span(number, chat())]) + "\n" for number in range(200, 400)).encode()
-    )
+    packed = gzip.compress("".join(line([span(number, chat())]) + "\n" for number in range(200, 400)).encode())
     (files.folder / "b.json.gz").write_bytes(packed[: len(packed) // 2])
     result = files.pull()
     assert result.rows_quarantined == 1
@@ -279,9 +275,7 @@ def test_d2_an_ancestor_that_comes_after_its_call_has_landed_is_still_seen_to_re
 
 def test_a_young_call_waits_for_the_request_around_it(files: Files) -> None:
     """A Collector exports a call when it ends, the request seconds later: a pull may fall between."""
-    files.write(
-        "data.json", line([span(1, chat())]), line([span(3, chat(), parent=2)]), line([span(4, chat())])
-    )
+    files.write("data.json", line([span(1, chat())]), line([span(3, chat(), parent=2)]), line([span(4, chat())]))
     assert counts(files.pull(T0 + timedelta(seconds=20))) == (1, 1, 0, 0)
     assert sorted(files.rows()) == [1]
     assert not files.pull(T0 + timedelta(seconds=40)).is_changed
@@ -314,14 +308,13 @@ def test_a_finished_archive_never_waits(files: Files) -> None:
     assert counts(files.pull(T0 + timedelta(seconds=20))) == (1, 1, 0, 0)
 
 
-# --- pieces -------------------------------------------------------------------------------------------------
+# --- the window ----------------------------------------------------------------------------------------------
 
 
-def test_pieces_see_the_rest_of_their_traces(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pieces are four lines here, and their borders fall inside of traces; so do the borders of files."""
-    monkeypatch.setattr(otel_genai, "PIECE_BYTES", 3000)
+def interleaved(traces: int) -> list[str]:
+    """Traces of a call (sent twice), a framework span that repeats it and the request around them."""
     lines: list[str] = []
-    for trace in range(1, 21):
+    for trace in range(1, traces + 1):
         request, framework, call = 100 * trace, 100 * trace + 1, 100 * trace + 2
         lines += [
             line([span(call, chat(100, 10), parent=framework, trace_id=trace)]),
@@ -329,40 +322,40 @@ def test_pieces_see_the_rest_of_their_traces(files: Files, monkeypatch: pytest.M
             line([span(call, chat(100, 10), parent=framework, trace_id=trace)]),
             line([span(request, {"app.tenant_id": f"t{trace}"}, trace_id=trace)]),
         ]
+    return lines
+
+
+def test_traces_are_put_together_across_files(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(otel_genai, "TRACE_WINDOW_SPANS", 8)
+    monkeypatch.setattr(otel_genai, "ROWS_AT_ONCE", 3)
+    lines = interleaved(20)
     for position in range(0, len(lines), 11):
         files.write(f"data-{position:03}.json", *lines[position : position + 11])
     assert counts(files.pull()) == (80, 20, 0, 60)
     assert {number: row["tenant_id"] for number, row in files.rows().items()} == {
         100 * trace + 2: f"t{trace}" for trace in range(1, 21)
     }
+    assert files.rows()[102]["input_file"].endswith("data-000.json")
+    assert files.rows()[2002]["input_file"].endswith("data-066.json")
 
 
-def test_the_same_file_in_pieces_and_in_one_lands_the_same_rows(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lines = [line([span(n, chat(n, n), parent=n + 1 if n % 3 else None)]) for n in range(1, 50)]
-    landed_rows = []
-    for name, piece_bytes in (("one", 10**9), ("many", 1500)):
-        monkeypatch.setattr(otel_genai, "PIECE_BYTES", piece_bytes)
-        (tmp_path / name).mkdir()
-        files = Files(tmp_path / name)
-        files.write("data.json", *lines)
-        files.pull()
-        rows = files.rows()
-        landed_rows.append({number: (row["input_tokens"], row["started_at"]) for number, row in rows.items()})
-    assert landed_rows[0] == landed_rows[1]
+def test_what_had_to_be_settled_to_make_room_never_waits(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(otel_genai, "TRACE_WINDOW_SPANS", 2)
+    young = [line([span(number, chat(), parent=99, trace_id=number)]) for number in range(1, 6)]
+    files.write("data.json", *young)
+    assert counts(files.pull(T0 + timedelta(seconds=20))) == (3, 3, 0, 0)
+    assert counts(files.pull(T0 + timedelta(seconds=400))) == (2, 2, 0, 0)
+    assert sorted(files.rows()) == [1, 2, 3, 4, 5]
 
 
 good_lines = st.integers(0, 3).map(lambda calls: ("spans", calls))
-bad_lines = st.sampled_from(
-    [("bad", "{"), ("bad", "[]"), ("bad", "{}"), ("skip", ""), ("skip", '{"resourceLogs":[]}')]
-)
+bad_lines = st.sampled_from([("bad", "{"), ("bad", "[]"), ("bad", "{}"), ("skip", ""), ("skip", '{"resourceLogs":[]}')])
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(good_lines | bad_lines, max_size=12), st.integers(1, 2000))
+@given(st.lists(good_lines | bad_lines, max_size=12), st.integers(1, 6))
 def test_law_every_line_and_span_is_landed_quarantined_or_skipped(
-    tmp_path_factory: pytest.TempPathFactory, kinds: list[tuple[str, Any]], piece_bytes: int
+    tmp_path_factory: pytest.TempPathFactory, kinds: list[tuple[str, Any]], window_spans: int
 ) -> None:
     files = Files(tmp_path_factory.mktemp("spans"), allow_empty=True)
     lines: list[str] = []
@@ -377,7 +370,7 @@ def test_law_every_line_and_span_is_landed_quarantined_or_skipped(
             bad, skipped = bad + (kind == "bad"), skipped + (kind == "skip")
     files.write("data.json", *lines, end="\n" if lines else "")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(otel_genai, "PIECE_BYTES", piece_bytes)
+        patch.setattr(otel_genai, "TRACE_WINDOW_SPANS", window_spans)
         result = files.pull()
     assert counts(result) == (calls + bad + skipped, calls, bad, skipped)
 
