@@ -6,17 +6,7 @@
 -- over, for requests that name none (their project is ''); charges without a project start here.
 -- Everything is a whole number of 10^-12 dollars. The units that rounding leaves go to the heaviest request, so the
 -- taken part is exact and nothing is called rounding.
-{{
-  config(
-    materialized='incremental',
-    incremental_strategy='microbatch',
-    event_time='usage_date',
-    batch_size='day',
-    begin='2020-01-01',
-    concurrent_batches=false,
-    tags=['daily']
-  )
-}}
+{{ config(materialized='incremental', incremental_strategy='window', event_time='usage_date', tags=['daily']) }}
 with charges as (
   select
     usage_date,
@@ -27,7 +17,7 @@ with charges as (
     usage_class,
     sum({{ usd_to_units('billed_cost_usd') }}) as charge_units
   from {{ ref('fct_provider_charges') }}
-  where charge_category = 'usage' and billed_cost_usd is not null
+  where {{ on_built_days() }} and charge_category = 'usage' and billed_cost_usd is not null
   group by 1, 2, 3, 4, 5, 6
 ),
 
@@ -57,6 +47,7 @@ usages as (
       usages.usage_date = billed_projects.usage_date
       and usages.provider = billed_projects.provider
       and usages.provider_project = billed_projects.provider_project
+  where {{ on_built_days('usages.usage_date') }}
   group by 1, 2, 3, 4, 5, 6
 ),
 
@@ -76,6 +67,7 @@ weights as (
       weights.usage_date = billed_projects.usage_date
       and weights.provider = billed_projects.provider
       and weights.provider_project = billed_projects.provider_project
+  where {{ on_built_days('weights.usage_date') }}
 ),
 
 logged as (

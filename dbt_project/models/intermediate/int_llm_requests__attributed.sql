@@ -1,26 +1,16 @@
 -- Whose call it was, what it was part of, and on which day it counts. The only place where a request is written.
 -- A missing tenant or feature becomes the visible name `unattributed`. Two observers may put one call on either side
 -- of midnight; it then counts on the day on which it was first seen.
-{{
-  config(
-    materialized='incremental',
-    incremental_strategy='microbatch',
-    event_time='usage_date',
-    batch_size='day',
-    begin='2020-01-01',
-    concurrent_batches=false,
-    tags=['daily']
-  )
-}}
+{{ config(materialized='incremental', incremental_strategy='window', event_time='usage_date', tags=['daily']) }}
 {%- set overlap = var('midnight_overlap_minutes') %}
 with seen_just_before as (
   select distinct
     request_key,
     cast(usage_date + interval '1 day' as date) as next_date,
     cast(usage_date as timestamp with time zone) + interval '{{ 1440 + overlap }} minutes' as overlap_ends_at
-  from {{ ref('int_llm_requests__unioned').render() }}
+  from {{ ref('int_llm_requests__unioned') }}
   where
-    {{ on_batch_day('usage_date', -1) }}
+    {{ on_built_days('usage_date', -1) }}
     and started_at >= cast(usage_date as timestamp with time zone) + interval '{{ 1440 - overlap }} minutes'
 )
 
@@ -73,4 +63,4 @@ left join seen_just_before
     requests.request_key = seen_just_before.request_key
     and requests.usage_date = seen_just_before.next_date
     and requests.started_at < seen_just_before.overlap_ends_at
-where seen_just_before.request_key is null
+where {{ on_built_days('requests.usage_date') }} and seen_just_before.request_key is null

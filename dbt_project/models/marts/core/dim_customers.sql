@@ -4,21 +4,29 @@
 with versions as (
   select
     *,
-    concat_ws('|', customer_id, customer_name, billing_timezone, owner_email) as version_content
+    concat_ws(
+      '|', coalesce(customer_id, ''), coalesce(customer_name, ''), billing_timezone, coalesce(owner_email, '')
+    ) as version_content,
+    -- A day has one word on a tenant, the last.
+    row_number() over (
+      partition by tenant_id, pulled_on
+      order by pull_id desc, source_name, customer_id, customer_name
+    ) as word_of_day
   from {{ ref('stg_company__customers') }}
 ),
 
 changes as (
   select
     *,
-    lag(version_content) over (partition by tenant_id order by pull_id) as previous_content
+    lag(version_content) over (partition by tenant_id order by pulled_on) as previous_content
   from versions
+  where word_of_day = 1
 ),
 
 kept as (
   select
     *,
-    row_number() over (partition by tenant_id order by pull_id) as version_number
+    row_number() over (partition by tenant_id order by pulled_on) as version_number
   from changes
   where previous_content is null or previous_content <> version_content
 )

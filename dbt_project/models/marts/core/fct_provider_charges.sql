@@ -23,5 +23,6 @@ select
 from {{ ref(model_name) }} as charges
 left join {{ ref('stg_pricing__model_names') }} as names
   on charges.provider = names.provider and lower(charges.model) = names.name
+where {{ on_built_days('charges.usage_date') }}
 {% if not loop.last %}union all{% endif %}
 {%- endfor %}

@@ -21,5 +21,6 @@ select
 from {{ ref(model_name) }} as usages
 left join {{ ref('stg_pricing__model_names') }} as names
   on usages.provider = names.provider and lower(usages.model) = names.name
+where {{ on_built_days('usages.usage_date') }}
 {% if not loop.last %}union all{% endif %}
 {%- endfor %}
