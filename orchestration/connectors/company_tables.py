@@ -248,9 +248,7 @@ class CompanyTables:
             )
         return sorted(found)
 
-    def _read_csv(
-        self, sink: PullSink, name: CompanyTable, path: Path
-    ) -> tuple[pa.Table, list[QuarantinedRow]]:
+    def _read_csv(self, sink: PullSink, name: CompanyTable, path: Path) -> tuple[pa.Table, list[QuarantinedRow]]:
         """Read a CSV file as text: records under the contract's names with `line_number`, and ragged ones."""
         columns = CONTRACT[name]
         values: list[list[str | None]] = [[] for _ in columns]
@@ -293,9 +291,7 @@ class CompanyTables:
         """Read a Parquet file as text, so that both formats meet one contract."""
         with _connect() as connection:
             try:
-                described = connection.execute(
-                    "describe select * from read_parquet(?)", [str(path)]
-                ).fetchall()
+                described = connection.execute("describe select * from read_parquet(?)", [str(path)]).fetchall()
             except duckdb.Error as error:
                 raise ConnectorError(
                     self._source_name,
@@ -331,9 +327,7 @@ class CompanyTables:
         twice = [column.name for column in CONTRACT[name] if len(places.get(column.name, ())) > 1]
         missing = [column.name for column in CONTRACT[name] if column.required and column.name not in places]
         if twice or missing:
-            problem = (
-                f"columns appear twice: {twice}" if twice else f"required columns are missing: {missing}"
-            )
+            problem = f"columns appear twice: {twice}" if twice else f"required columns are missing: {missing}"
             raise ConnectorError(
                 self._source_name,
                 f"table {name}: {problem}",

@@ -107,9 +107,7 @@ def read_payload(payload: Payload, attribution: Attribution, latest: datetime) -
         "feature": find(attribution.feature),
         "tenant_id": find(attribution.tenant),
         "user_id": find(attribution.user),
-        "outcome": failed_call_outcome(error_type, http_status_of(error.get("error_code")))
-        if failed
-        else "success",
+        "outcome": failed_call_outcome(error_type, http_status_of(error.get("error_code"))) if failed else "success",
         "error_type": error_type if failed else None,
         "latency_ms": _latency_ms(payload, started_at),
         "time_to_first_token_ms": _time_to_first_token_ms(payload, started_at),
@@ -147,9 +145,7 @@ def _tokens(payload: Payload) -> dict[str, int | None]:
             ("cache_write_tokens", prompt),
         ),
         "reasoning_tokens": _first_count(("reasoning_tokens", completion)),
-        "web_search_requests": _first_count(
-            ("web_search_requests", server_tools), ("web_search_requests", prompt)
-        ),
+        "web_search_requests": _first_count(("web_search_requests", server_tools), ("web_search_requests", prompt)),
     }
 
 
@@ -193,9 +189,7 @@ def _cost_usd(payload: Payload) -> Decimal | None:
         cost_usd = Decimal(str(value)).quantize(_TWELVE_DECIMALS)
     except InvalidOperation as error:
         raise BadPayloadError("wrong_type:response_cost") from error
-    is_unknown = any(
-        payload.get(note) for note in ("response_cost_failure_debug_info", "zero_cost_diagnostic")
-    )
+    is_unknown = any(payload.get(note) for note in ("response_cost_failure_debug_info", "zero_cost_diagnostic"))
     return None if cost_usd == 0 and is_unknown else cost_usd
 
 
@@ -225,17 +219,13 @@ def _moment(payload: Payload, name: str, *, required: bool = False) -> datetime 
 
 def _latency_ms(payload: Payload, started_at: datetime) -> float | None:
     ended_at = _moment(payload, "endTime")
-    return (
-        (ended_at - started_at) / timedelta(milliseconds=1) if ended_at and ended_at >= started_at else None
-    )
+    return (ended_at - started_at) / timedelta(milliseconds=1) if ended_at and ended_at >= started_at else None
 
 
 def _time_to_first_token_ms(payload: Payload, started_at: datetime) -> float | None:
     # Without streaming `completionStartTime` is the end of the call.
     first_at = _moment(payload, "completionStartTime") if payload.get("stream") is True else None
-    return (
-        (first_at - started_at) / timedelta(milliseconds=1) if first_at and first_at >= started_at else None
-    )
+    return (first_at - started_at) / timedelta(milliseconds=1) if first_at and first_at >= started_at else None
 
 
 def _response_cache_hit(value: Any) -> bool | None:
@@ -254,9 +244,7 @@ def _look_up(payload: Payload, tags: Sequence[str], source: str) -> str | None:
         return next((tag for tag in tags if ":" not in tag), None)
     if source.startswith(_TAG):
         prefix = source.removeprefix(_TAG)
-        return next(
-            (rest for tag in tags if tag.startswith(prefix) and (rest := tag.removeprefix(prefix))), None
-        )
+        return next((rest for tag in tags if tag.startswith(prefix) and (rest := tag.removeprefix(prefix))), None)
     value: Any = payload
     for name in source.split("."):
         value = _mapping(value).get(name)

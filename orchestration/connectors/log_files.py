@@ -71,8 +71,17 @@ def find_inputs(source_name: str, location: str, *, allow_empty: bool) -> list[P
     return sorted(files)
 
 
-def new_segments(sink: PullSink, table: TableSpec, inputs: list[Path]) -> Iterator[Segment]:
-    """Yield what of `inputs` has not landed, and note in the sink's ledger what will have landed then."""
+def new_segments(
+    sink: PullSink, table: TableSpec, inputs: list[Path], *, max_line_bytes: int = MAX_LINE_BYTES
+) -> Iterator[Segment]:
+    """Yield what of `inputs` has not landed, and note in the sink's ledger what will have landed then.
+
+    Args:
+        sink: The pull.
+        table: The log; each has its own ledger.
+        inputs: Files, in the order in which they are to be read.
+        max_line_bytes: Longer lines are cut off; a log whose lines are batches needs more than the default.
+    """
     ledger = sink.ledger(table)
     prefixes: dict[int, set[str]] = {}
     for note in ledger.values():
@@ -86,9 +95,9 @@ def new_segments(sink: PullSink, table: TableSpec, inputs: list[Path]) -> Iterat
             continue
         scratch = sink.scratch / f"segment-{number}.jsonl"
         if path.suffix == ".gz":
-            segment, landed = _unpacked(path, scratch)
+            segment, landed = _unpacked(path, scratch, max_line_bytes)
         else:
-            segment, landed = _plain(path, scratch, status.st_size, prefixes)
+            segment, landed = _plain(path, scratch, status.st_size, prefixes, max_line_bytes)
         ledger[key] = {"size": status.st_size, "mtime_ns": status.st_mtime_ns, **landed}
         if segment and (segment.line_count or segment.quarantined):
             yield segment
@@ -97,7 +106,7 @@ def new_segments(sink: PullSink, table: TableSpec, inputs: list[Path]) -> Iterat
 
 
 def _plain(
-    path: Path, scratch: Path, size: int, prefixes: dict[int, set[str]]
+    path: Path, scratch: Path, size: int, prefixes: dict[int, set[str]], max_line_bytes: int
 ) -> tuple[Segment | None, dict[str, Any]]:
     known_bytes, known_lines = 0, 0
     whole = hashlib.sha256()
@@ -108,9 +117,7 @@ def _plain(
     tail = hashlib.sha256()
     with path.open("rb") as handle:
         while position < size:
-            upto = min(
-                [size - position, _BLOCK_BYTES, *(stop - position for stop in stops if stop > position)]
-            )
+            upto = min([size - position, _BLOCK_BYTES, *(stop - position for stop in stops if stop > position)])
             block = handle.read(upto)
             if not block:
                 break
@@ -129,7 +136,7 @@ def _plain(
     end, digest = position, whole.hexdigest()
     quarantined: list[QuarantinedRow] = []
     if last_newline < position:
-        remainder = _read_range(path, max(last_newline, known_bytes), position, MAX_LINE_BYTES)
+        remainder = _read_range(path, max(last_newline, known_bytes), position, max_line_bytes)
         if remainder is not None and not _is_whole_object(remainder):
             # It may be completed later: it is not landed, so that the whole line is then new.
             end, digest = max(last_newline, known_bytes), hash_to_newline.hexdigest()
@@ -145,11 +152,11 @@ def _plain(
     if known_bytes == 0 and end == size and not longest_gap and path.stat().st_size == size:
         return Segment(path, str(path), digest, lines, 1, quarantined), landed
     # A copy of just the new bytes: they begin in the middle, end before a half-written line, or hold a giant line.
-    content_hash, lines = _copy_range(path, known_bytes, end, scratch, known_lines + 1, quarantined)
+    content_hash, lines = _copy_range(path, known_bytes, end, scratch, known_lines + 1, quarantined, max_line_bytes)
     return Segment(scratch, str(path), content_hash, lines, known_lines + 1, quarantined), landed
 
 
-def _unpacked(path: Path, scratch: Path) -> tuple[Segment | None, dict[str, Any]]:
+def _unpacked(path: Path, scratch: Path, max_line_bytes: int) -> tuple[Segment | None, dict[str, Any]]:
     """Unpack a gzip file; of a broken one everything up to the break."""
     digest = hashlib.sha256()
     quarantined: list[QuarantinedRow] = []
@@ -176,7 +183,8 @@ def _unpacked(path: Path, scratch: Path) -> tuple[Segment | None, dict[str, Any]
             plain.truncate(keep)
         quarantined.append(QuarantinedRow(str(path), lines + 1, "broken_gzip", masked(remainder)))
     trimmed = scratch.with_suffix(".trimmed")
-    _, lines = _copy_range(scratch, 0, scratch.stat().st_size, trimmed, 1, quarantined, input_file=str(path))
+    size = scratch.stat().st_size
+    _, lines = _copy_range(scratch, 0, size, trimmed, 1, quarantined, max_line_bytes, input_file=str(path))
     trimmed.replace(scratch)
     landed = {"bytes": 0, "sha256": digest.hexdigest()}
     return Segment(scratch, str(path), digest.hexdigest(), lines, 1, quarantined), landed
@@ -189,9 +197,10 @@ def _copy_range(  # noqa: PLR0917
     target: Path,
     first_line: int,
     quarantined: list[QuarantinedRow],
+    max_line_bytes: int,
     input_file: str | None = None,
 ) -> tuple[str, int]:
-    """Copy whole lines, without those that are too long for memory; return the hash of what was read and the lines kept.
+    """Copy whole lines, without those too long for memory; return the hash of what was read and the lines kept.
 
     A line that is cut out leaves an empty line, so that the numbers of the others stay.
     """
@@ -200,13 +209,13 @@ def _copy_range(  # noqa: PLR0917
     with path.open("rb") as source, target.open("wb") as copy:
         source.seek(start)
         while source.tell() < end:
-            line = source.readline(min(MAX_LINE_BYTES, end - source.tell()))
+            line = source.readline(min(max_line_bytes, end - source.tell()))
             digest.update(line)
             is_too_long = not line.endswith(b"\n") and source.tell() < end
             if is_too_long:
                 excerpt = line[:4096]
                 while not line.endswith(b"\n") and source.tell() < end:
-                    line = source.readline(min(MAX_LINE_BYTES, end - source.tell()))
+                    line = source.readline(min(max_line_bytes, end - source.tell()))
                     digest.update(line)
                 quarantined.append(
                     QuarantinedRow(input_file or str(path), line_number, "line_too_long", masked(excerpt))

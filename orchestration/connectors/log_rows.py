@@ -76,9 +76,7 @@ class RowWriter:
     def append(self, segment_hash: str, input_file: str) -> None:
         """Hand the segment to the pull, also when no row came of it: it has been read."""
         parquet_dir = self._folder if self._pieces else None
-        self._sink.append(
-            self._table, segment_hash=segment_hash, input_file=input_file, parquet_dir=parquet_dir
-        )
+        self._sink.append(self._table, segment_hash=segment_hash, input_file=input_file, parquet_dir=parquet_dir)
 
     def _file(self, day: str) -> Path:
         folder = self._folder / f"usage_date={day}"

@@ -61,6 +61,8 @@ TRACE_WINDOW_SPANS = 200_000
 """How many spans may come between two of the same trace: 40 s of 5,000 spans a second."""
 LOOK_BACK_BYTES = 8 * 1024 * 1024
 """How much of what has landed of a file is looked at again before its new lines."""
+MAX_LINE_BYTES = 64 * 1024 * 1024
+"""The Collector's batch processor puts 8,192 spans on a line by default: 10 MB, with content much more."""
 ROWS_AT_ONCE = 50_000
 
 ContextField = Literal[
@@ -294,7 +296,7 @@ class OtelGenai:
         self, sink: PullSink, inputs: list[Path], traces: TraceWindow, readings: list[_Reading]
     ) -> Iterator[Settled]:
         """Read every new line; yield the traces that had to be settled to make room."""
-        for segment in new_segments(sink, SPANS, inputs):
+        for segment in new_segments(sink, SPANS, inputs, max_line_bytes=MAX_LINE_BYTES):
             if sink.already_landed(SPANS, segment.content_hash):
                 continue
             if segment.first_line_number > 1:

@@ -111,9 +111,7 @@ def _spans_of_batches(batches: Any, keep: frozenset[str]) -> list[Span | Unreada
     return spans
 
 
-def _span(
-    raw: Mapping[str, Any], keep: frozenset[str], resource: Attributes, scope: Scope
-) -> Span | UnreadableSpan:
+def _span(raw: Mapping[str, Any], keep: frozenset[str], resource: Attributes, scope: Scope) -> Span | UnreadableSpan:
     attributes = decode_attributes(raw.get("attributes"), keep)
     trace_id = _hex_id(raw.get("traceId"), _TRACE_ID_BYTES)
     span_id = _hex_id(raw.get("spanId"), _SPAN_ID_BYTES)

@@ -125,9 +125,7 @@ def test_other_tables_check_their_own_fields(tmp_path: Path) -> None:
     pull(
         tmp_path,
         customers=write(tmp_path / "c.csv", "tenant_id,billing_timezone\na,Mars/Base\nb,UTC\n"),
-        plans=write(
-            tmp_path / "p.csv", "plan_id,monthly_price_usd,included_operations\nx,-1,1\ny,1,1.5\nz,1,3.0\n"
-        ),
+        plans=write(tmp_path / "p.csv", "plan_id,monthly_price_usd,included_operations\nx,-1,1\ny,1,1.5\nz,1,3.0\n"),
         subscriptions=write(
             tmp_path / "s.csv",
             "tenant_id,plan_id,valid_from,valid_to,seats\na,x,2026-01-01,,-2\nb,x,2026-01-01,2026-01-01,\n"

@@ -16,9 +16,7 @@ from litellm_payloads import T0_SECONDS, failure, payload
 from orchestration.connectors.litellm_payload import Attribution, BadPayloadError, read_payload
 
 LATEST = datetime(2026, 11, 23, tzinfo=UTC)
-ATTRIBUTION = Attribution(
-    tenant=("end_user",), feature=("tag:feature:",), user=("metadata.user_api_key_user_id",)
-)
+ATTRIBUTION = Attribution(tenant=("end_user",), feature=("tag:feature:",), user=("metadata.user_api_key_user_id",))
 
 
 def read(sent: dict[str, Any], attribution: Attribution = ATTRIBUTION) -> dict[str, Any]:
@@ -66,9 +64,7 @@ def test_openai_usage_has_cached_tokens_in_the_details_only() -> None:
     }
     row = read(payload(metadata={"usage_object": usage}))
     assert (row["cache_read_tokens"], row["reasoning_tokens"]) == (606, 0)
-    assert (row["cache_write_tokens"], row["cache_write_5m_tokens"], row["web_search_requests"]) == (
-        None,
-    ) * 3
+    assert (row["cache_write_tokens"], row["cache_write_5m_tokens"], row["web_search_requests"]) == (None,) * 3
 
 
 def test_c17_a_sent_zero_wins_over_the_other_place() -> None:
@@ -78,9 +74,7 @@ def test_c17_a_sent_zero_wins_over_the_other_place() -> None:
 
 def test_a_failure_that_no_provider_answered_has_unknown_tokens_and_cost() -> None:
     row = read(failure())
-    assert {row[name] for name in ("input_tokens", "output_tokens", "cache_read_tokens", "cost_usd")} == {
-        None
-    }
+    assert {row[name] for name in ("input_tokens", "output_tokens", "cache_read_tokens", "cost_usd")} == {None}
     assert (row["outcome"], row["error_type"], row["response_id"]) == (
         "error",
         "ServiceUnavailableError",
@@ -111,9 +105,7 @@ def test_failures_are_told_apart(code: str | None, name: str | None, outcome: st
 @pytest.mark.parametrize(
     ("sent", "hit"), [(True, True), (False, False), (None, None), ("True", True), ("None", None), ("", None)]
 )
-def test_c12_d11_cache_hit_is_the_gateways_own_cache_and_never_a_prompt_cache(
-    sent: Any, hit: bool | None
-) -> None:
+def test_c12_d11_cache_hit_is_the_gateways_own_cache_and_never_a_prompt_cache(sent: Any, hit: bool | None) -> None:
     row = read(payload(cache_hit=sent, response_cost=0.0))
     assert row["response_cache_hit"] is hit
     assert row["cache_read_tokens"] == 300
@@ -208,11 +200,7 @@ def test_what_cannot_be_landed_says_why(changes: dict[str, Any], reason: str) ->
 
 
 @settings(deadline=None)
-@given(
-    st.dictionaries(
-        st.sampled_from(sorted(payload())), st.none() | st.integers() | st.text() | st.lists(st.none())
-    )
-)
+@given(st.dictionaries(st.sampled_from(sorted(payload())), st.none() | st.integers() | st.text() | st.lists(st.none())))
 def test_law_any_payload_is_read_or_refused(changes: dict[str, Any]) -> None:
     with suppress(BadPayloadError):
         assert read(payload(**changes))["request_id"]

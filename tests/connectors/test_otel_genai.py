@@ -451,3 +451,10 @@ def test_nothing_there_is_an_error_unless_it_may_be_empty(files: Files) -> None:
         files.pull()
     files.options["allow_empty"] = True
     assert counts(files.pull()) == (0, 0, 0, 0)
+
+
+def test_the_batches_of_a_default_collector_are_not_too_long(files: Files) -> None:
+    batch = [span(number, chat(1, 1, **{"gen_ai.input.messages": "x" * 1500})) for number in range(1, 5001)]
+    files.write("data.json", line(batch))
+    assert (files.folder / "data.json").stat().st_size > 8 * 1024 * 1024
+    assert counts(files.pull()) == (5000, 5000, 0, 0)

@@ -176,9 +176,7 @@ def test_litellm_tokens_and_cost_add_up_by_tenant_feature_and_model(tmp_path: Pa
     for tenant, feature, model, *figures in rows:
         if figures[0] is not None:
             held = found.setdefault((tenant, feature, model), [0] * len(figures))
-            found[tenant, feature, model] = [
-                before + more for before, more in zip(held, figures, strict=True)
-            ]
+            found[tenant, feature, model] = [before + more for before, more in zip(held, figures, strict=True)]
     assert found == expected
     assert sum(figures[-1] for figures in found.values()) == Decimal("0.6217189")
     assert all(row[3] >= row[5] + row[6] + row[7] for row in rows if row[3] is not None)

@@ -59,9 +59,7 @@ def _span(span: ReadableSpan) -> dict[str, Any]:
         "startTimeUnixNano": str(span.start_time),
         "endTimeUnixNano": str(span.end_time),
         "attributes": _pairs(span.attributes or {}),
-        "events": [
-            {"name": event.name, "attributes": _pairs(event.attributes or {})} for event in span.events
-        ],
+        "events": [{"name": event.name, "attributes": _pairs(event.attributes or {})} for event in span.events],
         "status": {"code": span.status.status_code.value},
     }
 

@@ -70,9 +70,7 @@ def _completion(response_id: str, model: str, input_tokens: int, output_tokens: 
         "created": 1_795_168_800,
         "model": f"{model}-2025-04-14",
         "service_tier": "default",
-        "choices": [
-            {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "answer text"}}
-        ],
+        "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "answer text"}}],
         "usage": _usage(input_tokens, output_tokens),
     }
 
