@@ -30,6 +30,8 @@ class PublicMart:
         name: Its name in `marts.duckdb` and of its folder.
         source: Database, schema and identifier in the warehouse.
         is_partitioned: Published by UTC day, because its `event_time` is `usage_date`.
+        totals_relation: Quoted name of the model that `config.meta.published_totals` names: a roll-up by
+            `usage_date`, whose sums of money must be those of this mart; None to sum the mart itself.
         description: dbt's description, empty when there is none.
         column_descriptions: By column name.
     """
@@ -37,13 +39,14 @@ class PublicMart:
     name: str
     source: tuple[str, str, str]
     is_partitioned: bool
+    totals_relation: str | None
     description: str
     column_descriptions: Mapping[str, str]
 
     @property
     def relation(self) -> str:
         """Return the quoted name of the mart in the warehouse."""
-        return ".".join(identifier(part) for part in self.source)
+        return _quoted(self.source)
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,14 @@ class Column:
     def is_money(self) -> bool:
         """Tell whether the column holds exact money. A ratio is a double and cannot be summed."""
         return self.type.startswith("DECIMAL") and _IS_MONEY.search(self.name) is not None
+
+
+@dataclass(frozen=True)
+class RollUp:
+    """A relation by `usage_date` whose sums of `columns` are those of a mart."""
+
+    relation: str
+    columns: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -142,10 +153,12 @@ def read_public_marts(manifest_json: Path) -> PublicMarts:
         raise PublishError(
             f"cannot read dbt's manifest {manifest_json}: {error}; build or parse the dbt project"
         ) from error
-    nodes = [node for node in content["nodes"].values() if node["resource_type"] == "model" and _is_public(node)]
+    models = [node for node in content["nodes"].values() if node["resource_type"] == "model"]
+    nodes = [node for node in models if _meta(node).get("published") is True]
     if not nodes:
         raise PublishError(f"no model in {manifest_json} is public; set `config.meta.published: true` on a mart")
-    marts = tuple(sorted((_public_mart(node) for node in nodes), key=lambda mart: mart.name))
+    relations = {node["name"]: _source(node) for node in models}
+    marts = tuple(sorted((_public_mart(node, relations) for node in nodes), key=lambda mart: mart.name))
     names = [mart.name for mart in marts]
     if doubled := sorted({name for name in names if names.count(name) > 1}):
         raise PublishError(f"two public marts share a name: {', '.join(doubled)}; rename one")
@@ -155,23 +168,38 @@ def read_public_marts(manifest_json: Path) -> PublicMarts:
     return PublicMarts(databases.pop(), content["metadata"].get("invocation_id"), marts)
 
 
-def _is_public(node: Mapping[str, Any]) -> bool:
-    meta: Mapping[str, Any] = node["config"].get("meta") or {}
-    return meta.get("published") is True
+def _meta(node: Mapping[str, Any]) -> Mapping[str, Any]:
+    return node["config"].get("meta") or {}
 
 
-def _public_mart(node: Mapping[str, Any]) -> PublicMart:
+def _source(node: Mapping[str, Any]) -> tuple[str, str, str]:
+    return (node["database"], node["schema"], node.get("alias") or node["name"])
+
+
+def _quoted(source: tuple[str, str, str]) -> str:
+    return ".".join(identifier(part) for part in source)
+
+
+def _public_mart(node: Mapping[str, Any], relations: Mapping[str, tuple[str, str, str]]) -> PublicMart:
+    name = node["name"]
     event_time = node["config"].get("event_time")
     if event_time not in (None, DAY_COLUMN):
-        raise PublishError(f"the public mart {node['name']} has the event time {event_time}; it must be {DAY_COLUMN}")
+        raise PublishError(f"the public mart {name} has the event time {event_time}; it must be {DAY_COLUMN}")
+    totals = _meta(node).get("published_totals")
+    if totals is not None and (totals not in relations or event_time is None):
+        raise PublishError(
+            f"the public mart {name} takes its totals from {totals}; "
+            "that must be a model, and the mart must be published by day"
+        )
     return PublicMart(
-        name=node["name"],
-        source=(node["database"], node["schema"], node.get("alias") or node["name"]),
+        name=name,
+        source=_source(node),
         is_partitioned=event_time is not None,
+        totals_relation=None if totals is None else _quoted(relations[totals]),
         description=(node.get("description") or "").strip(),
         column_descriptions={
-            name: description
-            for name, column in node.get("columns", {}).items()
+            column_name: description
+            for column_name, column in node.get("columns", {}).items()
             if (description := (column.get("description") or "").strip())
         },
     )
@@ -196,6 +224,19 @@ def read_shape(connection: duckdb.DuckDBPyConnection, mart: PublicMart) -> Shape
     if mart.is_partitioned and Column(DAY_COLUMN, "DATE") not in [Column(c.name, c.type) for c in columns]:
         raise PublishError(f"the public mart {mart.name} is published by day and has no {DAY_COLUMN} of type DATE")
     return Shape(mart.is_partitioned, mart.description, columns, _view_hash(connection, mart))
+
+
+def read_roll_up(connection: duckdb.DuckDBPyConnection, mart: PublicMart, shape: Shape) -> RollUp | None:
+    """Return where the sums of a mart already stand: the money columns that its roll-up has too.
+
+    Raises:
+        duckdb.Error: When the warehouse does not hold the roll-up.
+    """
+    if mart.totals_relation is None:
+        return None
+    described = connection.execute(f"describe select * from {mart.totals_relation}").fetchall()
+    money = {column.name for column in (Column(*row[:2]) for row in described) if column.is_money}
+    return RollUp(mart.totals_relation, tuple(name for name in shape.money_columns if name in money))
 
 
 def published_columns(columns: tuple[Column, ...]) -> str:

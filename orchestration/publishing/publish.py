@@ -29,7 +29,7 @@ from orchestration.publishing.catalogue import (
 from orchestration.publishing.changed_days import forget_days, note_changed_days, noted_days
 from orchestration.publishing.errors import PublishError
 from orchestration.publishing.evidence import Evidence, Slice, collect_evidence, collect_fingerprints
-from orchestration.publishing.marts import PublicMart, Shape, read_public_marts, read_shape
+from orchestration.publishing.marts import PublicMart, Shape, read_public_marts, read_roll_up, read_shape
 from orchestration.publishing.marts_file import (
     DuckDBConfig,
     build_marts_file,
@@ -232,7 +232,8 @@ def _plan(
     if days is not None:
         days = {*days, *(s for s in damaged if s is not None)}
     looked_at = {s: file for s, file in published_slices.items() if days is None or s in days}
-    found = collect_evidence(connection, mart.relation, shape, days)
+    roll_up = read_roll_up(connection, mart, shape)
+    found = collect_evidence(connection, mart.relation, shape, days, rolled_up=roll_up)
     if shape.is_partitioned and None in found:
         raise PublishError(f"{mart.name} has {found[None].row_count} rows without a {DAY_COLUMN}; mend the model")
     same_evidence = [s for s, file in looked_at.items() if found.get(s) == file.evidence and s not in damaged]

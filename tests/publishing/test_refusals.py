@@ -53,6 +53,13 @@ def test_a_mart_by_day_without_a_day(toy):
         run(toy)
 
 
+def test_totals_that_stand_nowhere(toy):
+    toy.models[0]["config"]["meta"]["published_totals"] = "nothing"
+    toy.write_manifest()
+    with pytest.raises(PublishError, match="takes its totals from nothing"):
+        run(toy)
+
+
 def test_rows_that_belong_to_no_day(toy):
     toy.execute(f"insert into marts.{CUBE} values (null, 'acme', 1, 5)")
     with pytest.raises(PublishError, match="has 1 rows without a usage_date"):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from toy_warehouse import FACT, assert_same_rows, day, read, run
+from toy_warehouse import CUBE, FACT, assert_same_rows, day, model, read, run
 
 from orchestration.publishing import publish as publish_module
 from orchestration.publishing.errors import PublishError
@@ -65,6 +65,29 @@ def test_rows_that_are_not_what_the_warehouse_holds_are_refused(toy, monkeypatch
         return written
 
     assert_refused_then_mended(toy, monkeypatch, "write_slices", write_spoiled)
+
+
+@pytest.mark.parametrize("spoil", [damage, keep_fewer_rows, change_money])
+def test_sums_that_a_roll_up_holds_are_proof_too(toy, monkeypatch, spoil):
+    """`effective_cost_usd` is in the cube; `list_cost_usd` is not, and is summed where it stands."""
+    toy.models[0] = model(FACT, event_time="usage_date", totals=CUBE)
+    toy.write_manifest()
+    test_rows_that_are_not_what_the_warehouse_holds_are_refused(toy, monkeypatch, spoil)
+
+
+def test_a_mart_that_costs_another_sum_than_its_roll_up_is_refused(toy):
+    toy.models[0] = model(FACT, event_time="usage_date", totals=CUBE)
+    toy.write_manifest()
+    run(toy)
+    toy.execute(
+        "update intermediate.requests set list_cost_usd = list_cost_usd + 0.000000000001 "
+        "where request_key = '2026-01-02-1'"
+    )
+    with pytest.raises(PublishError, match=r"fct_llm_requests of 2026-01-02 .* sum of effective_cost_usd"):
+        run(toy, {day(1)})
+    toy.execute(f"delete from marts.{CUBE} where usage_date = date '2026-01-02'")
+    with pytest.raises(PublishError, match=r"fct_llm_requests of 2026-01-02 .* sum of effective_cost_usd"):
+        run(toy, {day(1)})
 
 
 @pytest.mark.parametrize("spoil", [Path.unlink, cut_off])

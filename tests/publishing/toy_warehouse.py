@@ -123,7 +123,7 @@ class ToyWarehouse:
         }
 
 
-def model(name, *, schema="marts", event_time=None, public=True, description="", columns=None):
+def model(name, *, schema="marts", event_time=None, public=True, description="", totals=None):
     """Return a node of dbt's manifest."""
     return {
         "resource_type": "model",
@@ -132,8 +132,8 @@ def model(name, *, schema="marts", event_time=None, public=True, description="",
         "database": "warehouse",
         "schema": schema,
         "description": description,
-        "columns": columns or {"tenant_id": {"description": "Who pays; it's a tenant."}},
-        "config": {"event_time": event_time, "meta": {"published": True} if public else {}},
+        "columns": {"tenant_id": {"description": "Who pays; it's a tenant."}},
+        "config": {"event_time": event_time, "meta": {"published": True, "published_totals": totals} if public else {}},
     }
 
 
