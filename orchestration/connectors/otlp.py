@@ -222,10 +222,8 @@ def _hex_id(value: Any, size_bytes: int) -> str | None:
     if not isinstance(value, str) or not value:
         return None
     try:
-        if len(value) == 2 * size_bytes:
-            decoded = bytes.fromhex(value)
-        else:
-            decoded = base64.b64decode(value, validate=True)
+        is_hex = len(value) == 2 * size_bytes
+        decoded = bytes.fromhex(value) if is_hex else base64.b64decode(value, validate=True)
     except ValueError:
         return None
     return decoded.hex() if len(decoded) == size_bytes and decoded.strip(b"\0") else None
