@@ -11,7 +11,13 @@
 
 {#- What holds where no observer said otherwise. Set after the merge: an observer that is silent must not outvote one that knows. -#}
 {%- macro attribution_defaults() -%}
-  {{ return({'service_tier': "'standard'", 'operation_name': "'chat'", 'request_model': 'model'}) }}
+  {{ return({
+    'provider': "'unknown'",
+    'model': "request_model, 'unknown'",
+    'request_model': 'model',
+    'service_tier': "'standard'",
+    'operation_name': "'chat'",
+  }) }}
 {%- endmacro -%}
 
 {#- Counts of things that are billed apiece. -#}

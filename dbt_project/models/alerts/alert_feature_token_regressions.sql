@@ -1,5 +1,5 @@
 -- One row per feature and day on which the tokens of one answered operation, over seven days, were more than 40 % above
--- the seven days before, within a week of a release of that feature.
+-- the seven days before, within a week of a release of that feature; of several releases the one with the largest rise.
 {%- set factor = 1.4 %}
 {%- set floor_operations = 50 %}
 with days as (
@@ -52,6 +52,18 @@ ratios as (
     {{ ratio('tokens_after', 'operations_after') }} as tokens_per_operation_after,
     {{ ratio('tokens_before', 'operations_before') }} as tokens_per_operation_before
   from weeks
+  where operations_after >= {{ floor_operations }} and operations_before >= {{ floor_operations }}
+),
+
+risen as (
+  select
+    *,
+    row_number() over (
+      partition by usage_date, feature
+      order by tokens_per_operation_after / nullif(tokens_per_operation_before, 0) desc, release_id desc
+    ) as choice
+  from ratios
+  where tokens_per_operation_after > {{ factor }} * tokens_per_operation_before
 )
 
 select
@@ -64,8 +76,5 @@ select
   {{ factor }} * tokens_per_operation_before as threshold,
   'tokens per answered operation' as unit,
   release_id
-from ratios
-where
-  operations_after >= {{ floor_operations }}
-  and operations_before >= {{ floor_operations }}
-  and tokens_per_operation_after > {{ factor }} * tokens_per_operation_before
+from risen
+where choice = 1
