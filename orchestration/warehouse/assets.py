@@ -48,11 +48,7 @@ def model_specs(manifest: DbtManifest, op: DbtOp, landed_keys: LandedKeys) -> li
     return [
         dg.AssetSpec(
             key=model_key(node),
-            deps=[
-                key
-                for parent in manifest.parents(unique_id)
-                for key in _keys_of(manifest, parent, landed_keys)
-            ],
+            deps=[key for parent in manifest.parents(unique_id) for key in _keys_of(manifest, parent, landed_keys)],
             description=node["description"] or None,
             group_name=_group(node),
             kinds={"dbt", node["config"]["materialized"]},

@@ -22,7 +22,7 @@ from orchestration.connectors.base import Window
 from orchestration.partitions import ONE_DAY, days_of_step
 from orchestration.runtime import progress
 from orchestration.settings import Settings
-from orchestration.warehouse.args import build_arguments, contiguous_ranges
+from orchestration.warehouse.args import bounded_ranges, build_arguments, contiguous_ranges
 from orchestration.warehouse.assets import model_key, test_check_name
 from orchestration.warehouse.inputs import WIDEST_REACH, Inputs, current_inputs
 from orchestration.warehouse.project import DbtManifest, DbtOp
@@ -71,9 +71,7 @@ class Selection:
         }
         # In the order of the manifest: Dagster wants parents reported before children.
         selected_models = {key: node for key, node in models.items() if key in context.selected_asset_keys}
-        selected_tests = {
-            key: node for key, node in tests.items() if key in context.selected_asset_check_keys
-        }
+        selected_tests = {key: node for key, node in tests.items() if key in context.selected_asset_check_keys}
         return cls(
             models=selected_models,
             tests=selected_tests,
@@ -91,16 +89,12 @@ class Selection:
         return [node["name"] for node in self.tests.values()]
 
 
-def build_reference(
-    context: dg.AssetExecutionContext, manifest: DbtManifest, config: BuildConfig
-) -> StepEvents:
+def build_reference(context: dg.AssetExecutionContext, manifest: DbtManifest, config: BuildConfig) -> StepEvents:
     """Build prices, names and views, unless they are what they would become."""
     settings = Settings.from_env()
     selection = Selection.of_step(context, manifest, DbtOp.REFERENCE)
     inputs = current_inputs(settings, manifest)
-    yield from _build_part(
-        context, settings, selection, DbtOp.REFERENCE, inputs.reference, force=config.force
-    )
+    yield from _build_part(context, settings, selection, DbtOp.REFERENCE, inputs.reference, force=config.force)
 
 
 def build_rollup(context: dg.AssetExecutionContext, manifest: DbtManifest, config: BuildConfig) -> StepEvents:
@@ -112,9 +106,7 @@ def build_rollup(context: dg.AssetExecutionContext, manifest: DbtManifest, confi
     yield from _build_part(context, settings, selection, DbtOp.ROLLUP, wanted, force=config.force)
 
 
-def build_daily(
-    context: dg.AssetExecutionContext, manifest: DbtManifest, config: DailyBuildConfig
-) -> StepEvents:
+def build_daily(context: dg.AssetExecutionContext, manifest: DbtManifest, config: DailyBuildConfig) -> StepEvents:
     """Build the days whose inputs have changed, each range of them with one dbt command.
 
     A change of code drops the tables and builds every day that has landed: a table whose days were made by
@@ -132,14 +124,18 @@ def build_daily(
         is_new_code = selection.is_whole and state.code != inputs.code[DbtOp.DAILY]
         if is_new_code:
             state = replace(state, code=inputs.code[DbtOp.DAILY], days={})
-        for window in _ranges(inputs, state, config, run_days, is_new_code=is_new_code):
+        ranges = _ranges(inputs, state, config, run_days, is_new_code=is_new_code)
+        for number, window in enumerate(bounded_ranges(ranges, inputs.rows)):
             context.log.info(f"building the days from {window.start} to {window.end} (exclusive)")
             # Forgotten first: what a failed build leaves behind is made of no inputs that anybody could name.
             state = state.with_days(dict.fromkeys(window.days()))
             state.save(settings.warehouse_state)
             done = dbt.run(
                 build_arguments(
-                    selection.model_names, selection.test_names, window=window, full_refresh=is_new_code
+                    selection.model_names,
+                    selection.test_names,
+                    window=window,
+                    full_refresh=is_new_code and number == 0,
                 ),
                 progress.report,
             )
@@ -158,9 +154,7 @@ def _ranges(
     if is_new_code:
         days = sorted(inputs.days)
         # Tables must exist for what stands on them, also when nothing at all has landed.
-        return (
-            [Window(days[0], days[-1] + ONE_DAY)] if days else [Window(run_days.end - ONE_DAY, run_days.end)]
-        )
+        return [Window(days[0], days[-1] + ONE_DAY)] if days else [Window(run_days.end - ONE_DAY, run_days.end)]
     return contiguous_ranges(
         days_to_build(
             inputs.days,
@@ -188,9 +182,7 @@ def _build_part(
         else:
             dbt: DbtProcess = context.resources.dbt
             state.with_part(op, None).save(settings.warehouse_state)
-            results = dbt.run(
-                build_arguments(selection.model_names, selection.test_names), progress.report
-            ).nodes
+            results = dbt.run(build_arguments(selection.model_names, selection.test_names), progress.report).nodes
             if not _failures(results, selection) and selection.is_whole:
                 state.with_part(op, wanted).save(settings.warehouse_state)
     yield from _events(selection, results, {})
@@ -221,9 +213,7 @@ def _events(selection: Selection, results: Sequence[NodeResult], shared: Mapping
         ran = by_node.get(node["unique_id"], [])
         if ran:
             yield _check_result(key, node, ran)
-    failed = [
-        result for result in results if result.unique_id.startswith("model.") and result.status != "success"
-    ]
+    failed = [result for result in results if result.unique_id.startswith("model.") and result.status != "success"]
     if failed:
         raise dg.Failure(
             "\n".join(
@@ -236,9 +226,7 @@ def _events(selection: Selection, results: Sequence[NodeResult], shared: Mapping
         )
 
 
-def _check_result(
-    key: dg.AssetCheckKey, node: Mapping[str, Any], ran: Sequence[NodeResult]
-) -> dg.AssetCheckResult:
+def _check_result(key: dg.AssetCheckKey, node: Mapping[str, Any], ran: Sequence[NodeResult]) -> dg.AssetCheckResult:
     bad = [result for result in ran if result.status != "pass"]
     return dg.AssetCheckResult(
         asset_key=key.asset_key,

@@ -42,12 +42,14 @@ class Inputs:
         days: Fingerprint of each UTC day's inputs of the daily op.
         reference: Fingerprint of the reference op's inputs.
         rollup_static: Fingerprint of the roll-ups' code, prices and tables without days.
+        rows: Landed rows of each UTC day, every version counted.
     """
 
     code: Mapping[DbtOp, str]
     days: Mapping[date, str]
     reference: str
     rollup_static: str
+    rows: Mapping[date, int]
 
     def rollup(self, built_days: Mapping[date, str]) -> str:
         """Return the fingerprint of the roll-ups' inputs, given what the days were built from."""
@@ -60,7 +62,7 @@ def current_inputs(settings: Settings, manifest: DbtManifest) -> Inputs:
     inputs = {op: manifest.inputs_of(op) for op in DbtOp}
     # The manifest of the landing zone tells which slices count, and so it is in every fingerprint already.
     tables = {op: inputs[op].tables_of(_LANDING) & specs.keys() for op in DbtOp}
-    landed = _landed_slices(settings, specs.values())
+    landed, rows = _landed_slices(settings, specs.values())
     prices = files_fingerprint([*settings.pricing.glob("*.csv"), *(settings.home / "pricing").glob("*.csv")])
 
     def static(op: DbtOp) -> str:
@@ -93,18 +95,22 @@ def current_inputs(settings: Settings, manifest: DbtManifest) -> Inputs:
         ),
         reference=static(DbtOp.REFERENCE),
         rollup_static=static(DbtOp.ROLLUP),
+        rows=rows,
     )
 
 
 def _landed_slices(
     settings: Settings, tables: Iterable[TableSpec]
-) -> dict[str, dict[date | None, list[object]]]:
-    """Return, for each table and day, what identifies the slices that count."""
+) -> tuple[dict[str, dict[date | None, list[object]]], dict[date, int]]:
+    """Return, for each table and day, what identifies the slices that count, and the rows of each day."""
     slices: dict[str, dict[date | None, list[object]]] = defaultdict(lambda: defaultdict(list))
+    rows: dict[date, int] = defaultdict(int)
     for row in current_slices(settings.landing, tables, settings.as_known_at).to_pylist():
         identity = (row["source_name"], row["slice_key"], row["content_hash"])
         slices[row["table_name"]][row["usage_date"]].append(identity)
+        if row["usage_date"] is not None:
+            rows[row["usage_date"]] += row["row_count"]
     for days in slices.values():
         for identities in days.values():
             identities.sort(key=repr)
-    return slices
+    return slices, rows

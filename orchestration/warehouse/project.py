@@ -185,9 +185,7 @@ class DbtManifest:
         for key in sorted(keys):
             node = self.models[key]
             # `meta`, descriptions and tests do not change a row; everything else of the configuration may.
-            config = {
-                name: value for name, value in node["config"].items() if name not in ("meta", "docs", "tags")
-            }
+            config = {name: value for name, value in node["config"].items() if name not in ("meta", "docs", "tags")}
             digest.update(json.dumps([key, node["checksum"], config], sort_keys=True, default=str).encode())
         macros: Mapping[str, Mapping[str, Any]] = self._content["macros"]
         project = self._content["metadata"]["project_name"]
@@ -267,9 +265,7 @@ def _parse(settings: Settings, project: Path) -> None:
         check=False,
     )
     if done.returncode != 0:
-        raise DbtProjectError(
-            f"dbt cannot parse {project}:\n{done.stdout.strip()}\n{done.stderr.strip()}".strip()
-        )
+        raise DbtProjectError(f"dbt cannot parse {project}:\n{done.stdout.strip()}\n{done.stderr.strip()}".strip())
 
 
 def _project_files(project: Path) -> Iterator[Path]:

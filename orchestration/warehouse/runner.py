@@ -141,9 +141,7 @@ class _Worker:
         self.close()
         tail = self._log.read_text(errors="replace").strip().splitlines()[-15:]
         return DbtError(
-            "\n".join(
-                [f"dbt ended with code {code} during {' '.join(command)}; the end of {self._log}:", *tail]
-            )
+            "\n".join([f"dbt ended with code {code} during {' '.join(command)}; the end of {self._log}:", *tail])
         )
 
     def close(self) -> None:
