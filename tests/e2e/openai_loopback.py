@@ -95,7 +95,7 @@ def _chunks(completion: dict[str, Any], *, include_usage: bool) -> Iterator[dict
 
 
 @contextmanager
-def openai_loopback() -> Iterator[OpenAiLoopback]:
+def openai_loopback(refusals: dict[int, int] | None = None) -> Iterator[OpenAiLoopback]:
     """Run the provider on a free port until the block ends."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -125,7 +125,7 @@ def openai_loopback() -> Iterator[OpenAiLoopback]:
             """Keep the test's output free of access lines."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    provider = OpenAiLoopback(base_url=f"http://127.0.0.1:{server.server_port}/v1")
+    provider = OpenAiLoopback(f"http://127.0.0.1:{server.server_port}/v1", refusals=refusals or {})
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
