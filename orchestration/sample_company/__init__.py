@@ -24,8 +24,20 @@ A second `generate` with the same options finds the marker and writes nothing.
 
 from __future__ import annotations
 
-from orchestration.sample_company.generator import Progress, generate
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from orchestration.sample_company.options import SampleManifest, SampleOptions
-from orchestration.sample_company.providers import LoopbackProviders
+from orchestration.sample_company.sample import Progress, generate
+
+if TYPE_CHECKING:
+    from orchestration.sample_company.providers import LoopbackProviders
 
 __all__ = ["LoopbackProviders", "Progress", "SampleManifest", "SampleOptions", "generate"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the server when it is first asked for; whoever generates does not need it."""
+    if name != "LoopbackProviders":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return import_module(f"{__name__}.providers").LoopbackProviders

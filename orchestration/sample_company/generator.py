@@ -1,25 +1,23 @@
 """Writes the sample company: draws each part of each day, hands it to every observer, then closes the books.
 
-Belongs here: order, files, parallelism, the marker that makes a second run a no-op. Does not belong here:
-what is drawn or written.
+Belongs here: order, files, parallelism. Does not belong here: what is drawn or written, and whether it needs
+to be (`sample`).
 """
 
 from __future__ import annotations
 
 import csv
 import gzip
-import hashlib
-import json
-import shutil
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator as Yields
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 
@@ -37,6 +35,7 @@ from orchestration.sample_company.otel_log import OtelLog
 from orchestration.sample_company.outcome_log import OutcomeCounts, draw_events
 from orchestration.sample_company.prices import CUT_MODEL, CUT_USD_PER_MTOK, TokenClass
 from orchestration.sample_company.request_log import RequestLog
+from orchestration.sample_company.sample import Progress, write_json
 from orchestration.sample_company.tables import (
     build_budgets,
     build_releases,
@@ -47,10 +46,6 @@ from orchestration.sample_company.tables import (
 from orchestration.sample_company.text_columns import Ints, Text, concat, take, text_buffer
 from orchestration.sample_company.truth import GroundTruth, cut_ms, spend_by_date, write_cost_table
 
-Progress = Callable[[float, str], None]
-
-MARKER = ".sample.json"
-_FOLDERS = ("requests", "otel", "gateway", "outcomes", "company", "bills", "pricing", "truth")
 COMPRESSED_DAYS = range(5, 8)
 """Day numbers whose request log has been compressed by log rotation."""
 THREADS = 2
@@ -73,35 +68,7 @@ class _Part:
     gateway_lines: int
 
 
-def generate(out: Path, options: SampleOptions, progress: Progress | None = None) -> SampleManifest:
-    """Write a sample company into a folder, unless the very same one is already there.
-
-    Args:
-        out: The folder, made when missing. An older sample in it is replaced, nothing else is touched.
-        options: Size and seed.
-        progress: Called with the finished fraction (0 to 1) and what is being done.
-
-    Returns:
-        Where everything lies and how large it is.
-    """
-    fingerprint = options.fingerprint(_code_version())
-    marker = out / MARKER
-    existing = _read_marker(marker, fingerprint, out, options)
-    if existing is not None:
-        return existing
-    marker.unlink(missing_ok=True)
-    for name in _FOLDERS:
-        shutil.rmtree(out / name, ignore_errors=True)
-        (out / name).mkdir(parents=True)
-    writer = _Writer(out, options, progress or (lambda _fraction, _what: None))
-    manifest = writer.write()
-    counts = {key: value for key, value in asdict(manifest).items() if isinstance(value, int)}
-    counts.pop("generated")
-    _write_json(marker, {"fingerprint": fingerprint, "options": options.as_json(), "counts": counts})
-    return manifest
-
-
-class _Writer:
+class Generator:
     """One generation."""
 
     def __init__(self, out: Path, options: SampleOptions, progress: Progress) -> None:
@@ -207,8 +174,8 @@ class _Writer:
         for key, used in uninstrumented_usage(options, self._plan).items():
             self._ledger.usage[key] = used
         bills = build_bills(self._ledger.usage, options, self._plan)
-        _write_json(manifest.bills / "openai.json", bills.openai)
-        _write_json(manifest.bills / "anthropic.json", bills.anthropic)
+        write_json(manifest.bills / "openai.json", bills.openai)
+        write_json(manifest.bills / "anthropic.json", bills.anthropic)
         spend = spend_by_date(bills, self._ledger.usage, options)
         budgets = self._budgets(spend)
         write_tables(manifest.company, build_tables(options, self._company, self._releases, budgets))
@@ -230,7 +197,7 @@ class _Writer:
             "outcome_lines": manifest.outcome_lines,
             "outcomes": asdict(outcomes),
         }
-        _write_json(manifest.ground_truth, truth.as_json(spend, budgets, counts), indent=1)
+        write_json(manifest.ground_truth, truth.as_json(spend, budgets, counts), indent=1)
 
     def _budgets(self, spend: dict[date, Decimal]) -> list[dict[str, object]]:
         options = self._options
@@ -291,7 +258,7 @@ def write_price_overrides(path: Path, cut_from: date | None) -> None:
 
 
 @contextmanager
-def _opened(path: Path, *, compressed: bool = False) -> Generator[IO[bytes] | gzip.GzipFile]:
+def _opened(path: Path, *, compressed: bool = False) -> Yields[IO[bytes] | gzip.GzipFile]:
     """Open a file for writing; nothing stays behind when nothing is written."""
     target = path.with_name(path.name + ".gz") if compressed else path
     with target.open("wb") as raw:
@@ -303,26 +270,3 @@ def _opened(path: Path, *, compressed: bool = False) -> Generator[IO[bytes] | gz
             yield raw
     if target.stat().st_size == 0:
         target.unlink()
-
-
-def _write_json(path: Path, document: dict[str, Any], indent: int | None = None) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document, indent=indent, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _read_marker(marker: Path, fingerprint: str, out: Path, options: SampleOptions) -> SampleManifest | None:
-    if not marker.is_file() or not (out / "ground_truth.json").is_file():
-        return None
-    found = json.loads(marker.read_text(encoding="utf-8"))
-    if found.get("fingerprint") != fingerprint:
-        return None
-    return SampleManifest(out, options, generated=False, **found["counts"])
-
-
-def _code_version() -> str:
-    """Return a hash of the generator's own source, so that a changed generator writes a new sample."""
-    digest = hashlib.sha256(np.__version__.encode())
-    for file in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(file.name.encode())
-        digest.update(file.read_bytes())
-    return digest.hexdigest()

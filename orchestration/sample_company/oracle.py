@@ -35,7 +35,6 @@ from orchestration.sample_company.prices import ANTHROPIC_DISCOUNT, TokenClass, 
 
 SLOTS = (*BILLING_SLOTS, UNINSTRUMENTED_SLOT)
 """By the slot number of a `UsageKey`; the last one is the uninstrumented service."""
-REVISIONS = (1, 2)
 CREDIT_LINE = "Service credit"
 CREDIT_SHARE = Decimal("0.25")
 

@@ -25,10 +25,10 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from orchestration.sample_company.oracle import REVISIONS
-
 Row = dict[str, Any]
 Headers = Mapping[str, str] | Message
+
+REVISIONS = (1, 2)
 
 OPENAI_KEY = "sample-company-openai-admin"
 ANTHROPIC_KEY = "sample-company-anthropic-admin"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -105,8 +107,12 @@ def test_parts_of_a_large_day_do_not_share_ids_and_lose_nothing() -> None:
     parts = [draw_operations(demand, 1, part, 3) for part in range(3)]
     assert sum(len(part) for part in parts) == pytest.approx(len(whole), rel=0.05)
     uids = [draw_attempts(part, plan, options, day=1, part=number).uid for number, part in enumerate(parts)]
-    every = np.concatenate(uids)
-    assert len(np.unique(every)) == len(every)
+    for every in (
+        np.concatenate(uids),
+        np.concatenate([part.uid for part in parts]),
+        np.concatenate([np.unique(part.conversation) for part in parts]),
+    ):
+        assert len(np.unique(every)) == len(every)
 
 
 @pytest.mark.parametrize("days", [1, 5, 27, 28, 40])
@@ -139,6 +145,17 @@ def test_without_observers_nothing_is_hidden_in_spans(tmp_path: Path) -> None:
     assert story.truth["counts"]["attempts"] == len(
         {line for file in manifest.requests.iterdir() for line in file.read_text().splitlines()}
     )
+
+
+def test_whoever_finds_a_sample_does_not_wait_for_numpy(tmp_path: Path) -> None:
+    generate(tmp_path, SMALL)
+    script = (
+        "import sys; from pathlib import Path; from orchestration.sample_company import *;"
+        "generate(Path(sys.argv[1]), SampleOptions(days=9, requests=1_500, tenants=12));"
+        "LoopbackProviders(Path(sys.argv[1])); print({'numpy', 'pyarrow'} & set(sys.modules))"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "set()"
 
 
 def test_the_last_day_is_the_end_of_the_sample() -> None:

@@ -56,6 +56,9 @@ def test_reported_usage_is_what_was_served_to_the_token(story: Story) -> None:
     for number in range(options.days):
         ops = draw_operations(demand, number, 0, 1)
         attempts = draw_attempts(ops, plan, options, day=number, part=0)
+        nobody = ~attempts.served & ~attempts.cached_response
+        assert not attempts.tokens[nobody].any()
+        assert not attempts.output[nobody].any()
         days = attempts.start_ms // DAY_MS
         for day in set(days.tolist()):
             for provider in (Provider.OPENAI, Provider.ANTHROPIC):
