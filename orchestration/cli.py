@@ -62,9 +62,7 @@ def sample(
 @app.command()
 def run(
     home: HomeOption = None,
-    first: Annotated[
-        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First UTC day.")
-    ] = None,
+    first: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First UTC day.")] = None,
     last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last UTC day.")] = None,
     force: Annotated[bool, typer.Option(help="Build and publish also what has not changed.")] = False,
 ) -> None:
@@ -158,8 +156,7 @@ def _days_to_run(settings: Settings, first: datetime | None, last: datetime | No
     for.
     """
     from orchestration.connectors.base import Window  # noqa: PLC0415
-    from orchestration.partitions import start_date  # noqa: PLC0415
-    from orchestration.runtime.sample import sample_days  # noqa: PLC0415
+    from orchestration.partitions import sample_days, start_date  # noqa: PLC0415
 
     sampled = sample_days(settings) if settings.sources is None else None
     today = datetime.now(UTC).date()
@@ -179,13 +176,11 @@ def _days_to_run(settings: Settings, first: datetime | None, last: datetime | No
     return Window(oldest, newest + timedelta(days=1))
 
 
-def _run_and_report(
-    settings: Settings, job_name: str, asked: Callable[[], Window], options: RunOptions
-) -> None:
+def _run_and_report(settings: Settings, job_name: str, asked: Callable[[], Window], options: RunOptions) -> None:
     """Run a job, say what failed, show the figures; `asked` is called once the sample company is there."""
     from orchestration.components import SourceDocumentError  # noqa: PLC0415
+    from orchestration.partitions import sample_days  # noqa: PLC0415
     from orchestration.runtime.run import execute, load_definitions, log_to_file  # noqa: PLC0415
-    from orchestration.runtime.sample import sample_days  # noqa: PLC0415
     from orchestration.runtime.terminal import RunProgress  # noqa: PLC0415
     from orchestration.warehouse.project import DbtProjectError  # noqa: PLC0415
 

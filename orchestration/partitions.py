@@ -6,6 +6,7 @@ which of them are stale.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
@@ -32,18 +33,29 @@ def start_date(settings: Settings) -> date:
         return settings.start_date
     if settings.sources is not None:
         return DEFAULT_START_DATE
-    from orchestration.sample_company.options import SampleOptions  # noqa: PLC0415 - not needed with own sources
+    sampled = sample_days(settings)
+    if sampled is not None:
+        return sampled.start
+    from orchestration.sample_company.options import SampleOptions  # noqa: PLC0415 - pandas, and only at first
 
     return SampleOptions().start_date
+
+
+def sample_days(settings: Settings) -> Window | None:
+    """Return the UTC days of the generated sample company; None when there is none."""
+    marker = settings.sample / ".sample.json"
+    if not marker.exists():
+        return None
+    options = json.loads(marker.read_text())["options"]
+    end = date.fromisoformat(options["end_date"])
+    return Window(end - (options["days"] - 1) * ONE_DAY, end + ONE_DAY)
 
 
 def daily_partitions(settings: Settings) -> DailyPartitionsDefinition:
     """Return UTC days from `start_date` to today, today included."""
     from dagster import DailyPartitionsDefinition  # noqa: PLC0415 - `trueup --help` need not wait for Dagster
 
-    return DailyPartitionsDefinition(
-        start_date=start_date(settings).isoformat(), timezone="UTC", end_offset=1
-    )
+    return DailyPartitionsDefinition(start_date=start_date(settings).isoformat(), timezone="UTC", end_offset=1)
 
 
 def range_tags(days: Window) -> dict[str, str]:

@@ -54,9 +54,7 @@ def is_outside(settings: Settings) -> bool:
     return settings.sources is not None and not settings.sources.is_relative_to(DEFS_FOLDER)
 
 
-def landed_asset_keys(
-    settings: Settings, context: dg.ComponentLoadContext
-) -> Mapping[str, list[dg.AssetKey]]:
+def landed_asset_keys(settings: Settings, context: dg.ComponentLoadContext) -> Mapping[str, list[dg.AssetKey]]:
     """Return, for each landed table, the assets of all sources that deliver it."""
     keys: dict[str, list[dg.AssetKey]] = {}
     for source in active_sources(settings, context):
@@ -89,11 +87,7 @@ def _read_document(
 ) -> SourceComponent:
     positions: SourcePositionTree = document.source_position_tree
     value = cast("dict[str, object]", document.value)
-    if (
-        not isinstance(document.value, dict)
-        or value.get("type") != _TYPE
-        or set(value) - {"type", "attributes"}
-    ):
+    if not isinstance(document.value, dict) or value.get("type") != _TYPE or set(value) - {"type", "attributes"}:
         raise SourceDocumentError(
             f"{positions.position}: expected the two fields `type: {_TYPE}` and `attributes`, got {value!r}"
         )

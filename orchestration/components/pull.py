@@ -20,7 +20,7 @@ from orchestration.connectors import connector_class
 from orchestration.connectors.base import Connector, SecretResolver, TableKind, TableSpec, Window
 from orchestration.connectors.errors import ConnectorError, MissingSecretError
 from orchestration.landing.store import LandingStore, TableResult
-from orchestration.partitions import ONE_DAY, days_of_step
+from orchestration.partitions import ONE_DAY, days_of_step, start_date
 from orchestration.settings import Settings
 
 NOTHING_LOST = "nothing_lost"
@@ -69,7 +69,8 @@ def pull_source(
     settings = Settings.from_env()
     config = cast("Any", connector_class(request.kind)).Config.model_validate(request.config)
     run_days = None if context.assets_def.partitions_def is None else days_of_step(context)
-    window = _window(request, run_days, getattr(config, "restatement_days", 0) if options.restate else 0)
+    restated_days = getattr(config, "restatement_days", 0) if options.restate else 0
+    window = _window(request, run_days, restated_days, start_date(settings))
     try:
         with _connector(request, config, settings) as connector:
             result = LandingStore(settings.landing).run(request.source_name, connector, window)
@@ -99,15 +100,15 @@ def _connector(request: PullRequest, config: object, settings: Settings) -> Gene
         yield build(from_environment)
 
 
-def _window(request: PullRequest, run_days: Window | None, restated_days: int) -> Window | None:
+def _window(request: PullRequest, run_days: Window | None, restated_days: int, earliest: date) -> Window | None:
     """Return the days to ask the source for; None for logs and full copies, which deliver whatever is new.
 
-    A provider may still change `restated_days` days before the newest one.
+    A provider may still change `restated_days` days before the newest one; nobody wants those before `earliest`.
     """
     if run_days is None or all(table.kind is not TableKind.WINDOW for table in request.tables):
         return None
-    newest = run_days.end - ONE_DAY
-    return Window(min(run_days.start, newest - timedelta(days=restated_days)), run_days.end)
+    restated = max(earliest, run_days.end - ONE_DAY - timedelta(days=restated_days))
+    return Window(min(run_days.start, restated), run_days.end)
 
 
 def _table_events(
@@ -139,9 +140,7 @@ def _table_events(
         check_name=QUARANTINE_EMPTY,
         passed=result.rows_quarantined == 0,
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"{result.rows_quarantined} rows lie in landing/_quarantine"
-        if result.rows_quarantined
-        else None,
+        description=f"{result.rows_quarantined} rows lie in landing/_quarantine" if result.rows_quarantined else None,
         metadata={
             "rows_quarantined": result.rows_quarantined,
             **{f"reason/{k}": n for k, n in result.reasons.items()},

@@ -18,9 +18,7 @@ _USER_HASH_KEY = "TRUEUP_USER_HASH_KEY"
 
 
 @contextmanager
-def sample_secrets(
-    source_name: str, settings: Settings, fallback: SecretResolver
-) -> Generator[SecretResolver]:
+def sample_secrets(source_name: str, settings: Settings, fallback: SecretResolver) -> Generator[SecretResolver]:
     """Resolve the addresses and keys of the sample company's providers, and others by `fallback`.
 
     The providers run on loopback from the first time that one of theirs is asked for until the block ends.

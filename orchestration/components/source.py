@@ -107,9 +107,7 @@ class SourceComponent(dg.Component, dg.Model, dg.Resolvable):
 
     def is_active(self, settings: Settings) -> bool:
         """Tell whether the document lies in the folder of sources that is in use."""
-        return settings.sources is None or (
-            self._folder is not None and self._folder.is_relative_to(settings.sources)
-        )
+        return settings.sources is None or (self._folder is not None and self._folder.is_relative_to(settings.sources))
 
     def check(self, positions: SourcePositionTree | None = None) -> None:
         """Check what only the connector knows: its kind, its settings, its tables.
@@ -144,11 +142,7 @@ class SourceComponent(dg.Component, dg.Model, dg.Resolvable):
     def _tables_named_in_config(self) -> set[str] | None:
         """Return the keys of a setting `tables`, which connectors of several optional tables have."""
         tables: object = getattr(config_model(self.kind).model_validate(self.config), "tables", None)
-        return (
-            {str(name) for name in cast("Mapping[object, object]", tables)}
-            if isinstance(tables, Mapping)
-            else None
-        )
+        return {str(name) for name in cast("Mapping[object, object]", tables)} if isinstance(tables, Mapping) else None
 
     def asset_key(self, table: TableSpec) -> dg.AssetKey:
         """Return the key of the asset of one landed table."""
@@ -232,9 +226,7 @@ def document_error(
     return SourceDocumentError("\n".join(lines))
 
 
-def _document_error(
-    positions: SourcePositionTree | None, path: Sequence[str | int], what: str
-) -> SourceDocumentError:
+def _document_error(positions: SourcePositionTree | None, path: Sequence[str | int], what: str) -> SourceDocumentError:
     field = ["attributes", *path]
     return SourceDocumentError(f"{_place(positions, field)}{'.'.join(map(str, field))}: {what}")
 

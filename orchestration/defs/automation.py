@@ -39,9 +39,7 @@ def automation() -> dg.Definitions:
     @dg.schedule(name="hourly", cron_schedule="7 * * * *", execution_timezone="UTC", job=main_job)
     def hourly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         days = today_and_yesterday(context.scheduled_execution_time)
-        return dg.RunRequest(
-            run_key=f"hourly-{context.scheduled_execution_time:%Y%m%dT%H}", tags=range_tags(days)
-        )
+        return dg.RunRequest(run_key=f"hourly-{context.scheduled_execution_time:%Y%m%dT%H}", tags=range_tags(days))
 
     @dg.schedule(name="nightly", cron_schedule="23 4 * * *", execution_timezone="UTC", job=main_job)
     def nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:

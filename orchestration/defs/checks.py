@@ -24,9 +24,7 @@ def checks() -> dg.Definitions:
     if not nodes:
         return dg.Definitions()
 
-    @dg.multi_asset_check(
-        name="alert_rules", specs=alert_check_specs(manifest), can_subset=True, pool=WAREHOUSE_POOL
-    )
+    @dg.multi_asset_check(name="alert_rules", specs=alert_check_specs(manifest), can_subset=True, pool=WAREHOUSE_POOL)
     def alert_rules(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         settings = Settings.from_env()
         days = days_of_run(context.run.tags)

@@ -12,6 +12,4 @@ def own_sources(context: dg.ComponentLoadContext) -> dg.Definitions:
     settings = Settings.from_env()
     if not is_outside(settings):
         return dg.Definitions()
-    return dg.Definitions(
-        assets=[source.build_asset(settings) for source in active_sources(settings, context)]
-    )
+    return dg.Definitions(assets=[source.build_asset(settings) for source in active_sources(settings, context)])

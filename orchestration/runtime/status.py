@@ -25,9 +25,7 @@ def print_status(settings: Settings, console: Console) -> None:
         )
         return
     known = {spec.name for spec in all_table_specs()}
-    table = Table(
-        "source", "table", "newest pull (UTC)", "days", "newest day", title="Landed", title_justify="left"
-    )
+    table = Table("source", "table", "newest pull (UTC)", "days", "newest day", title="Landed", title_justify="left")
     for row in _newest_pulls(settings):
         if row[1] in known:
             table.add_row(*(escape(str(value)) if value is not None else "–" for value in row))

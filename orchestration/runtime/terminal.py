@@ -52,9 +52,7 @@ class RunProgress:
 
     def on_fraction(self, fraction: float, what: str) -> None:
         """Show a task that knows its fraction, 0 to 1."""
-        self._progress.update(
-            self._task, total=100, completed=round(100 * fraction), description=what, detail=""
-        )
+        self._progress.update(self._task, total=100, completed=round(100 * fraction), description=what, detail="")
 
     def on_plan(self, steps: list[str]) -> None:
         """Show the beginning of a run of these steps."""

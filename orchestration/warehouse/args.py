@@ -1,63 +1,15 @@
-"""dbt's arguments, and the days they stand for, as pure functions.
+"""dbt's arguments, as pure functions.
 
-Belongs here: turning days into half-open ranges and ranges into command lines. Does not belong here: deciding
-which days are stale (`state`), and starting a process (`runner`).
+Belongs here: from models and days to a command line. Does not belong here: which of them are built together
+(`plan`), and starting a process (`runner`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from collections.abc import Sequence
 from pathlib import Path
 
 from orchestration.connectors.base import Window
-from orchestration.partitions import ONE_DAY
-
-MAX_GAP_DAYS = 3
-"""Days that need no work but stand between two ranges of work, at most, for the ranges to share one dbt
-command.
-
-Beginning a dbt command costs about as much as building three small days more (lab: 0.3 s to begin, 0.7 s to
-plan the requests); a day that is built again comes out the same.
-"""
-
-MAX_RANGE_ROWS = 2_000_000
-"""Landed rows that one dbt command builds at once, about; what does not fit into DuckDB's memory then spills."""
-
-
-def contiguous_ranges(days: Iterable[date], max_gap_days: int = MAX_GAP_DAYS) -> list[Window]:
-    """Cover `days` by half-open ranges, oldest first, bridging gaps of up to `max_gap_days` days.
-
-    Every given day lies in exactly one range, ranges do not touch, and a range begins and ends with a given
-    day.
-    """
-    ranges: list[Window] = []
-    for day in sorted(set(days)):
-        if ranges and (day - ranges[-1].end).days <= max_gap_days:
-            ranges[-1] = Window(ranges[-1].start, day + ONE_DAY)
-        else:
-            ranges.append(Window(day, day + ONE_DAY))
-    return ranges
-
-
-def bounded_ranges(ranges: Iterable[Window], rows: Mapping[date, int], max_rows: int = MAX_RANGE_ROWS) -> list[Window]:
-    """Cut ranges so that none holds more than `max_rows` landed rows, unless a single day does.
-
-    Args:
-        ranges: Half-open ranges of UTC days.
-        rows: Landed rows of each day.
-        max_rows: How many rows one dbt command may hold at once.
-    """
-    bounded: list[Window] = []
-    for window in ranges:
-        start, held = window.start, 0
-        for day in window.days():
-            if day > start and held + rows.get(day, 0) > max_rows:
-                bounded.append(Window(start, day))
-                start, held = day, 0
-            held += rows.get(day, 0)
-        bounded.append(Window(start, window.end))
-    return bounded
 
 
 def event_time_arguments(window: Window | None) -> list[str]:

@@ -10,6 +10,7 @@ is not reported, and an asset whose inputs did not change is as current as one t
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -22,12 +23,13 @@ from orchestration.connectors.base import Window
 from orchestration.partitions import ONE_DAY, days_of_step
 from orchestration.runtime import progress
 from orchestration.settings import Settings
-from orchestration.warehouse.args import bounded_ranges, build_arguments, contiguous_ranges
+from orchestration.warehouse.args import build_arguments
 from orchestration.warehouse.assets import model_key, test_check_name
 from orchestration.warehouse.inputs import WIDEST_REACH, Inputs, current_inputs
+from orchestration.warehouse.plan import BuildCommand, Level, build_commands, contiguous_ranges, split_by_rows
 from orchestration.warehouse.project import DbtManifest, DbtOp
 from orchestration.warehouse.runner import DbtProcess, NodeResult, warehouse_lock
-from orchestration.warehouse.state import WarehouseState, days_to_build
+from orchestration.warehouse.state import WarehouseState, days_to_build, settled_days, stale_days
 
 StepEvents = Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]
 
@@ -78,6 +80,18 @@ class Selection:
             is_whole=len(selected_models) == len(models) and len(selected_tests) == len(tests),
         )
 
+    def levels(self, manifest: DbtManifest) -> list[Level]:
+        """Return the selected models and tests in the order in which several ranges of days are built."""
+        level_of = manifest.levels_of(DbtOp.DAILY)
+        models: dict[int, list[str]] = defaultdict(list)
+        tests: dict[int, list[str]] = defaultdict(list)
+        for node in self.models.values():
+            models[level_of[node["unique_id"]]].append(node["name"])
+        for node in self.tests.values():
+            read = [level_of[parent] for parent in node["depends_on"]["nodes"] if parent in level_of]
+            tests[max(read)].append(node["name"])
+        return [Level(tuple(models[level]), tuple(tests[level])) for level in sorted({*models, *tests})]
+
     @property
     def model_names(self) -> list[str]:
         """Names of the selected models."""
@@ -115,37 +129,41 @@ def build_daily(context: dg.AssetExecutionContext, manifest: DbtManifest, config
     settings = Settings.from_env()
     selection = Selection.of_step(context, manifest, DbtOp.DAILY)
     run_days = days_of_step(context)
-    dbt: DbtProcess = context.resources.dbt
-    results: list[NodeResult] = []
-    built: list[date] = []
     with warehouse_lock(settings):
         inputs = current_inputs(settings, manifest)
         state = WarehouseState.load(settings.warehouse_state, settings.warehouse)
         is_new_code = selection.is_whole and state.code != inputs.code[DbtOp.DAILY]
         if is_new_code:
             state = replace(state, code=inputs.code[DbtOp.DAILY], days={})
-        ranges = _ranges(inputs, state, config, run_days, is_new_code=is_new_code)
-        for number, window in enumerate(bounded_ranges(ranges, inputs.rows)):
-            context.log.info(f"building the days from {window.start} to {window.end} (exclusive)")
+        windows = split_by_rows(_ranges(inputs, state, config, run_days, is_new_code=is_new_code), inputs.rows)
+        built = [day for window in windows for day in window.days()]
+        if built:
             # Forgotten first: what a failed build leaves behind is made of no inputs that anybody could name.
-            state = state.with_days(dict.fromkeys(window.days()))
+            state.with_days(dict.fromkeys(built)).save(settings.warehouse_state)
+        commands = build_commands(selection.levels(manifest), windows, full_refresh=is_new_code)
+        results = _run(context, commands)
+        if built and selection.is_whole and not _failures(results, selection):
+            settled = settled_days(built, stale_days(inputs.days, state.days), WIDEST_REACH)
+            state = state.with_days({day: inputs.days.get(day) if day in settled else None for day in built})
             state.save(settings.warehouse_state)
-            done = dbt.run(
-                build_arguments(
-                    selection.model_names,
-                    selection.test_names,
-                    window=window,
-                    full_refresh=is_new_code and number == 0,
-                ),
-                progress.report,
-            )
-            results.extend(done.nodes)
-            built.extend(window.days())
-            if selection.is_whole and not _failures(done.nodes, selection):
-                state = state.with_days({day: inputs.days.get(day) for day in window.days()})
-                state.save(settings.warehouse_state)
     _report_days_outside(context, selection, built, run_days)
     yield from _events(selection, results, {"built_days": len(built), "days": _shown_days(built)})
+
+
+def _run(context: dg.AssetExecutionContext, commands: Sequence[BuildCommand]) -> list[NodeResult]:
+    """Run commands until one of them fails; what stands on a failed one must not be built."""
+    dbt: DbtProcess = context.resources.dbt
+    results: list[NodeResult] = []
+    for command in commands:
+        context.log.info(f"building the days from {command.window.start} to {command.window.end} (exclusive)")
+        done = dbt.run(
+            build_arguments(command.models, command.tests, window=command.window, full_refresh=command.full_refresh),
+            progress.report,
+        )
+        results.extend(done.nodes)
+        if not done.success:
+            break
+    return results
 
 
 def _ranges(

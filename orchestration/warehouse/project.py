@@ -134,6 +134,14 @@ class DbtManifest:
         }
         return tuple(TopologicalSorter(graph).static_order())
 
+    def levels_of(self, op: DbtOp) -> Mapping[str, int]:
+        """Return how many tables of the same op stand under each model of `op`, at most, by unique id."""
+        levels: dict[str, int] = {}
+        for key, node in self.models_of(op).items():
+            below = max((levels[parent] for parent in self._parents(node) if parent in levels), default=0)
+            levels[key] = below + (node["config"]["materialized"] != "view")
+        return levels
+
     def tests_of(self, op: DbtOp) -> Mapping[str, tuple[str, Mapping[str, Any]]]:
         """Return `{test id: (model id, test)}` for the data tests that run with `op`.
 

@@ -86,6 +86,20 @@ def stale_days(current: Mapping[date, str], built: Mapping[date, str]) -> set[da
     return {day for day in {*current, *built} if current.get(day) != built.get(day)}
 
 
+def settled_days(built: Iterable[date], stale: Iterable[date], reach: Reach) -> set[date]:
+    """Return the built days that may be remembered: those that read no day which is stale and was not built.
+
+    Args:
+        built: Days that have just been built.
+        stale: Days that were stale before, those included that have just been built.
+        reach: How far a day reads.
+    """
+    done = set(built)
+    left = set(stale) - done
+    around = range(-reach.days_before, reach.days_after + 1)
+    return {day for day in done if not any(day + timedelta(days=offset) in left for offset in around)}
+
+
 def days_to_build(
     current: Mapping[date, str],
     built: Mapping[date, str],
