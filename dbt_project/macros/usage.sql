@@ -69,8 +69,12 @@ generateContent, Bedrock Converse, Cohere). A path that is absent yields NULL: u
   case
     when usage is null or usage_api is null then {{ flat_column or 'cast(null as bigint)' }}
     {%- for api, paths in usage_apis().items() if field in paths %}
-    when usage_api = '{{ api }}' then {{ json_bigint('usage', paths[field]) }}
-    {%- if (field ~ '_extra') in paths %} + coalesce({{ json_bigint('usage', paths[field ~ '_extra']) }}, 0){% endif %}
+    when usage_api = '{{ api }}'{% if (field ~ '_extra') in paths %} and {{ json_text('usage', paths[field]) }} is not null{% endif %} then {{ json_bigint('usage', paths[field]) }}
+    {%- if (field ~ '_extra') in paths %}
+      {#- A part that is absent is none of it, as long as the other is there: an answer may hold nothing but thoughts. #}
+      + coalesce({{ json_bigint('usage', paths[field ~ '_extra']) }}, 0)
+    when usage_api = '{{ api }}' then {{ json_bigint('usage', paths[field ~ '_extra']) }}
+    {%- endif %}
     {%- endfor %}
     {%- if flat_column %}
     when usage_api not in ({% for api in usage_apis() %}'{{ api }}'{% if not loop.last %}, {% endif %}{% endfor %}) then {{ flat_column }}

@@ -33,6 +33,8 @@ ONE_DAY = timedelta(days=1)
 
 Row = Mapping[str, Any]
 
+# They need relations to exist and no rows of their own; they run once, by themselves.
+_NO_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 _EVENT_TIMES = {"product_outcomes": "occurred_at"}
 _numbers = itertools.count(1)
 
@@ -73,7 +75,9 @@ class Dbt:
         DuckDBConnectionManager.close_all_connections()
         assert outcome.exception is None, outcome.exception
         results = list(getattr(outcome.result, "results", None) or [])
-        failed = [f"{r.node.name}: {r.status}: {r.message}" for r in results if str(r.status) not in ("success", "pass")]
+        failed = [
+            f"{r.node.name}: {r.status}: {r.message}" for r in results if str(r.status) not in ("success", "pass")
+        ]
         assert outcome.success, "\n".join(failed)
         return results
 
@@ -96,7 +100,7 @@ class Company:
         _write_csv(home / "seeds" / "price_overrides.csv", PRICE_COLUMNS, [])
         _write_csv(home / "seeds" / "model_aliases.csv", ["provider", "alias", "model", "source", "note"], ALIASES)
         _write_csv(home / "pricing" / "none.csv", PRICE_COLUMNS, [])
-        company.dbt("build", "--selector", "reference", "--indirect-selection", "empty")
+        company.dbt("build", "--selector", "reference", *_NO_UNIT_TESTS)
         company.build(date(2020, 1, 1))
         company.roll_up()
         return company
@@ -149,7 +153,9 @@ class Company:
     def set_prices(self, prices: Iterable[Row]) -> None:
         """Put these rows on top of the price book and rebuild what is made of it."""
         _write_csv(self.home / "pricing" / "own.csv", PRICE_COLUMNS, prices)
-        self.dbt("run", "--select", "stg_pricing__model_prices", "stg_pricing__model_names", "int_model_prices__pivoted")
+        self.dbt(
+            "run", "--select", "stg_pricing__model_prices", "stg_pricing__model_names", "int_model_prices__pivoted"
+        )
 
     # -- the build ------------------------------------------------------------------------------------------
 
@@ -157,14 +163,14 @@ class Company:
         """Build the facts and cubes of the UTC days first to last, with their tests."""
         until = (last or first) + ONE_DAY
         self.dbt(
-            *("build", "--selector", "daily", "--indirect-selection", "empty"),
+            *("build", "--selector", "daily", "--indirect-selection", "empty", *_NO_UNIT_TESTS),
             *("--event-time-start", first.isoformat(), "--event-time-end", until.isoformat()),
             *arguments,
         )
 
     def roll_up(self, *arguments: str) -> None:
         """Build what stands above the cubes, with its tests."""
-        self.dbt("build", "--selector", "rollup", *arguments)
+        self.dbt("build", "--selector", "rollup", *_NO_UNIT_TESTS, *arguments)
 
     def dbt(self, command: str, *arguments: str) -> list[Any]:
         """Run any dbt command against this company."""
@@ -246,14 +252,18 @@ def openai_usage(day: date, model: str, **columns: Any) -> dict[str, Any]:
 
 def anthropic_cost(day: date, token_type: str, amount_cents: str, **columns: Any) -> dict[str, Any]:
     """A row of `anthropic_cost_report`: a charge for standard tokens, unless the columns say otherwise."""
-    return _bucket(day) | {
-        "token_type": token_type,
-        "cost_type": "tokens",
-        "amount_cents": Decimal(amount_cents),
-        "currency": "USD",
-        "service_tier": "standard",
-        "description": "usage",
-    } | columns
+    return (
+        _bucket(day)
+        | {
+            "token_type": token_type,
+            "cost_type": "tokens",
+            "amount_cents": Decimal(amount_cents),
+            "currency": "USD",
+            "service_tier": "standard",
+            "description": "usage",
+        }
+        | columns
+    )
 
 
 def anthropic_usage(day: date, model: str, **columns: Any) -> dict[str, Any]:
@@ -277,7 +287,9 @@ def price(provider: str, model: str, usage_class: str, usd: str, **columns: Any)
         "source": "test",
         "source_version": "1",
     } | columns
-    row["price_id"] = "/".join([provider, model, usage_class, row["service_tier"], row["valid_from"], row["precedence"]])
+    row["price_id"] = "/".join(
+        [provider, model, usage_class, row["service_tier"], row["valid_from"], row["precedence"]]
+    )
     return row
 
 
@@ -294,6 +306,7 @@ PRICES = [
     price("openai", "gpt-test", "output", "8"),
     price("openai", "gpt-test", "input", "1", service_tier="batch"),
     price("openai", "gpt-test", "output", "4", service_tier="batch"),
+    price("openai", "gpt-test", "cache_write_5m", "2.5"),
     price("openai", "embed-test", "input", "0.02"),
     price("openai", "gpt-cut", "input", "5", valid_to="2026-08-21T00:00:00Z"),
     price("openai", "gpt-cut", "input", "4", valid_from="2026-08-21T00:00:00Z"),
@@ -307,7 +320,7 @@ PRICES = [
     price("anthropic", "claude-test", "web_search", "10", per="kcount"),
     price("gcp.gemini", "gemini-test", "input", "2.5"),
     price("gcp.gemini", "gemini-test", "cache_read", "0.625"),
-    price("gcp.gemini", "gemini-test", "output", "10"),
+    price("gcp.gemini", "gemini-test", "output", "15"),
     price("aws.bedrock", "nova-test", "input", "1"),
     price("aws.bedrock", "nova-test", "cache_read", "0.25"),
     price("aws.bedrock", "nova-test", "cache_write_5m", "1"),
