@@ -1,0 +1,53 @@
+# The README's commands. They need Python 3.11 to 3.13, make and git, nothing else.
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+BIN := .venv/bin
+INSTALLED := .venv/installed
+
+export DO_NOT_TRACK := 1
+# pyright is a Node program; this one brings Node as a wheel and itself with it.
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+
+.PHONY: help run test check ui bench prices fmt clean
+.DEFAULT_GOAL := help
+
+help: ## list these commands
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 16
+
+run: $(INSTALLED) ## run the main job on the sample company and print the figures
+	$(BIN)/trueup run
+
+test: $(INSTALLED) ## run every test
+	$(BIN)/pytest -n 2
+
+ui: $(INSTALLED) ## serve the Dagster UI on 127.0.0.1:3000
+	$(BIN)/trueup ui
+
+check: $(INSTALLED) ## lint and type-check everything
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/sqlfluff lint dbt_project/models --disable-progress-bar
+	$(BIN)/python -m orchestration.pricebook check
+	$(BIN)/dbt parse --quiet --no-partial-parse --project-dir dbt_project --profiles-dir dbt_project --target-path target/check
+	$(BIN)/dg check yaml
+	$(BIN)/dg check defs
+
+bench: $(INSTALLED) ## measure against hand-written DuckDB (minutes; 10 M requests)
+	$(BIN)/python -m benchmarks.bench
+
+prices: $(INSTALLED) ## refresh the price book and print what changed
+	$(BIN)/python -m orchestration.pricebook refresh
+
+fmt: $(INSTALLED) ## format everything
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## remove the environment and everything generated
+	rm -rf .venv data dbt_project/target dbt_project/logs
+
+$(INSTALLED): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "Python 3.11 to 3.13 is needed, this is " + sys.version.split()[0])'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
