@@ -74,11 +74,9 @@ class Dbt:
             DuckDBConnectionManager._ENV.close()
         DuckDBConnectionManager.close_all_connections()
         assert outcome.exception is None, outcome.exception
-        results = list(getattr(outcome.result, "results", None) or [])
-        failed = [
-            f"{r.node.name}: {r.status}: {r.message}" for r in results if str(r.status) not in ("success", "pass")
-        ]
-        assert outcome.success, "\n".join(failed)
+        results: list[Any] = list(getattr(outcome.result, "results", None) or [])
+        bad = [each for each in results if str(each.status) not in ("success", "pass")]
+        assert outcome.success, "\n".join(f"{each.node.name}: {each.status}: {each.message}" for each in bad)
         return results
 
 
@@ -133,7 +131,7 @@ class Company:
         spec = self._tables[table]
         pulled_at = at or datetime(2026, 11, 1, tzinfo=UTC) + timedelta(seconds=next(_numbers))
         store = LandingStore(self.home / "landing", now=lambda: pulled_at)
-        source_name = source or table.split("_")[0]
+        source_name = source or table.split("_", maxsplit=1)[0]
         data = _arrow(spec, rows)
         with store.pull(source_name) as pull:
             pull.count_read(spec, data.num_rows)
@@ -159,18 +157,17 @@ class Company:
 
     # -- the build ------------------------------------------------------------------------------------------
 
-    def build(self, first: date, last: date | None = None, *arguments: str) -> None:
-        """Build the facts and cubes of the UTC days first to last, with their tests."""
+    def build(self, first: date, last: date | None = None, *models: str) -> None:
+        """Build the facts and cubes of the UTC days first to last, with their tests; or only these models."""
         until = (last or first) + ONE_DAY
-        self.dbt(
-            *("build", "--selector", "daily", "--indirect-selection", "empty", *_NO_UNIT_TESTS),
-            *("--event-time-start", first.isoformat(), "--event-time-end", until.isoformat()),
-            *arguments,
-        )
+        selection = ("--select", *models) if models else ("--selector", "daily", "--indirect-selection", "empty")
+        days = ("--event-time-start", first.isoformat(), "--event-time-end", until.isoformat())
+        self.dbt("build", *selection, *_NO_UNIT_TESTS, *days)
 
-    def roll_up(self, *arguments: str) -> None:
-        """Build what stands above the cubes, with its tests."""
-        self.dbt("build", "--selector", "rollup", *_NO_UNIT_TESTS, *arguments)
+    def roll_up(self, *models: str) -> None:
+        """Build what stands above the cubes, with its tests; or only these models."""
+        selection = ("--select", *models) if models else ("--selector", "rollup")
+        self.dbt("build", *selection, *_NO_UNIT_TESTS)
 
     def dbt(self, command: str, *arguments: str) -> list[Any]:
         """Run any dbt command against this company."""
