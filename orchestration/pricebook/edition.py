@@ -73,15 +73,15 @@ def publish(seeds: Path, now: datetime, litellm_map: Path | None = None, litellm
     listings = [dated]
     generated = [*names.spelled_out(), *names.documented()]
     multipliers: list[Multiplier] | None = None
-    if litellm_map is None:
-        dated.withdraw(dated.borrowed & _priced_by_the_map(before))
-    else:
+    displaced = dated.borrowed & _priced_by_the_map(before)
+    if litellm_map is not None:
         added = fallback.choose(litellm_source.read(litellm_map, litellm_version), dated, now)
-        dated.withdraw(added.displaced)
+        displaced = added.displaced | (displaced - added.stated)
         listings.append(added.listing)
         edition.disagreements = added.disagreements
         generated = [*added.aliases, *generated]
         multipliers = added.multipliers
+    dated.withdraw(displaced)
     rows = before
     for listing in listings:
         rows, change = refresh.apply(rows, listing, now)

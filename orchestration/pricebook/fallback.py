@@ -63,6 +63,7 @@ class Fallback:
         multipliers: Factors that it states.
         disagreements: Where it states another price than genai-prices.
         displaced: Borrowed models of genai-prices for which it states the host's own price.
+        stated: (provider, model) that it lists under their own names.
     """
 
     listing: Listing
@@ -70,6 +71,7 @@ class Fallback:
     multipliers: list[Multiplier] = field(default_factory=list[Multiplier])
     disagreements: list[Disagreement] = field(default_factory=list[Disagreement])
     displaced: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+    stated: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
 
 
 @dataclass(frozen=True)
@@ -119,8 +121,10 @@ class _Chooser:
         resolved = [_resolve(entry, self.known, self.present) for entry in price_map.entries]
         for found in resolved:
             self.fallback.disagreements += found.disagreements
-            if found.disagreements and found.is_own_name and found.offer in self.dated.borrowed:
-                self.fallback.displaced.add(found.offer)
+            if found.is_own_name and not found.entry.region:
+                self.fallback.stated.add(found.offer)
+                if found.disagreements and found.offer in self.dated.borrowed:
+                    self.fallback.displaced.add(found.offer)
         apart = _apart(resolved)
         for found in resolved:
             if found.is_guess and (found.disagreements or found.entry.key in apart):
