@@ -48,3 +48,10 @@ overflows above a million dollars. Nothing here divides.
     else {{ whole_division('cast(' ~ units ~ ' as ' ~ whole_number() ~ ') * cast(' ~ weight ~ ' as ' ~ whole_number() ~ ')', 'cast(' ~ denominator ~ ' as ' ~ whole_number() ~ ')') }}
   end
 {%- endmacro -%}
+
+{#- What the tokens of several classes cost together; the price of a class stands in the column `<class>_price`. -#}
+{%- macro sum_of_class_costs(classes) -%}
+  {%- for class in classes -%}
+    {{ class_cost_usd(class ~ '_class_tokens', class ~ '_price') }}{% if not loop.last %} + {% endif %}
+  {%- endfor -%}
+{%- endmacro -%}

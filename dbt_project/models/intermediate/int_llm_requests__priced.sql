@@ -83,9 +83,7 @@ components as (
     case
       when is_billed_apiece then {{ zero_usd() }}
       else
-        {%- for class in classes %}
-        {{ class_cost_usd(class ~ '_class_tokens', class ~ '_price') }}{% if not loop.last %} +{% endif %}
-        {%- endfor %}
+        {{ sum_of_class_costs(classes) }}
     end as full_{{ component }}_cost_usd,
     {%- endfor %}
     {{ fee_cost_usd('web_search_requests', 'web_search_price') }}

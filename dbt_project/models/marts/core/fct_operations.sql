@@ -10,7 +10,8 @@ with running_before_midnight as (
     cast(usage_date + interval '1 day' as date) as next_date,
     operation_key
   from {{ ref('fct_llm_requests') }}
-  where {{ between_built_days('usage_date', -1, 0) }}
+  where
+    {{ between_built_days('usage_date', -1, 0) }}
     and started_at >= cast(usage_date as timestamp with time zone) + interval '{{ 24 - overlap }} hours'
 ),
 

@@ -55,7 +55,7 @@ select
   case
     when
       usage is not null and usage_api is not null
-      and usage_api not in ({% for api in usage_apis() %}'{{ api }}'{% if not loop.last %}, {% endif %}{% endfor %})
+      and usage_api not in ('{{ usage_apis() | join("', '") }}')
       then 'unknown_usage_api'
   end as usage_warning,
   {{ served_tier_name('service_tier') }} as service_tier,
