@@ -17,7 +17,7 @@ import logging
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -153,8 +153,8 @@ class OtelGenaiConfig(BaseModel):
         attributes: Context field → attribute names, best first; replaces the defaults of that field.
         token_attributes: Token column → attribute names to look at before the known ones.
         emitters: Rules to ask before the known ones.
-        settle_seconds: How long a call at the end of a plain file waits for ancestors that have not been
-            exported; 0 lands it at once with what is known.
+        settle_seconds: How long after its end a call at the end of a plain file waits for ancestors that have
+            not been exported; 0 lands it at once with what is known.
         user_hash_key_env: Variable that holds the key of the user-id hash; read when a user id comes by.
     """
 
@@ -296,9 +296,11 @@ class OtelGenai:
         self, sink: PullSink, inputs: list[Path], traces: TraceWindow, readings: list[_Reading]
     ) -> Iterator[Settled]:
         """Read every new line; yield the traces that had to be settled to make room."""
+        in_this_pull: set[str] = set()
         for segment in new_segments(sink, SPANS, inputs, max_line_bytes=MAX_LINE_BYTES):
-            if sink.already_landed(SPANS, segment.content_hash):
+            if segment.content_hash in in_this_pull or sink.already_landed(SPANS, segment.content_hash):
                 continue
+            in_this_pull.add(segment.content_hash)
             if segment.first_line_number > 1:
                 self._look_at(traces, _lines_before(segment))
             owner, reading = len(readings), _Reading(sink, segment)
@@ -360,9 +362,10 @@ class OtelGenai:
 
     def _let_young_calls_wait(self, traces: TraceWindow, readings: list[_Reading], pulled_at: datetime) -> None:
         """Leave the end of an input to the next pull, from the first call whose ancestors may still come."""
-        settled = (pulled_at - timedelta(seconds=self._config.settle_seconds)).timestamp() * 1e6
+        now, settle = pulled_at.timestamp() * 1e6, self._config.settle_seconds * 1e6
         for call in traces.open_calls():
-            if call.owner == NOT_OWNED or call.ended_at <= settled:
+            # Far in the future is a wrong clock, not youth: waiting for it would hold the file back for days.
+            if call.owner == NOT_OWNED or not -settle < call.ended_at - now < settle:
                 continue
             reading = readings[call.owner]
             if reading.may_grow and call.line_number > reading.last_settled_line:
@@ -371,11 +374,10 @@ class OtelGenai:
             if reading.wait_from is not None:
                 traces.disown(owner, reading.wait_from)
                 log.info(
-                    "source %s: %s from line %d on waits for the rest of its traces, at most %d s",
+                    "source %s: %s from line %d on waits for the rest of its traces",
                     self._source_name,
                     reading.segment.input_file,
                     reading.wait_from,
-                    self._config.settle_seconds,
                 )
 
     def _refuse_binary(self, path: Path) -> None:

@@ -111,7 +111,6 @@ def test_a_call_lands_with_all_its_columns(files: Files) -> None:
     )
     assert counts(files.pull()) == (2, 1, 0, 1)
     (row,) = files.rows().values()
-    assert row["pull_id"].endswith(row["pull_id"][-8:])
     assert {name: value for name, value in row.items() if value is not None and name != "pull_id"} == {
         "source_name": SOURCE,
         "usage_date": T0.date(),
@@ -302,6 +301,21 @@ def test_a_waiting_file_may_be_rotated_meanwhile(files: Files) -> None:
     assert files.rows()[3]["tenant_id"] == "acme"
 
 
+def test_a_call_of_a_clock_that_is_ahead_holds_nothing_back(files: Files) -> None:
+    files.write("data.json", line([span(3, chat(), parent=2)]), line([span(1, chat())]))
+    assert counts(files.pull(T0 - timedelta(hours=9))) == (2, 2, 0, 0)
+
+
+def test_two_copies_of_a_file_land_once(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(otel_genai, "TRACE_WINDOW_SPANS", 1)
+    lines = [line([span(number, chat(), trace_id=number)]) for number in range(1, 4)]
+    files.write("a.json", *lines)
+    files.write("b.json", *lines)
+    assert counts(files.pull()) == (3, 3, 0, 0)
+    assert not files.pull().is_changed
+    assert sorted(files.rows()) == [1, 2, 3]
+
+
 def test_a_finished_archive_never_waits(files: Files) -> None:
     content = line([span(3, chat(), parent=2)]) + "\n"
     (files.folder / "a.json.gz").write_bytes(gzip.compress(content.encode()))
@@ -350,6 +364,21 @@ def test_what_had_to_be_settled_to_make_room_never_waits(files: Files, monkeypat
 
 good_lines = st.integers(0, 3).map(lambda calls: ("spans", calls))
 bad_lines = st.sampled_from([("bad", "{"), ("bad", "[]"), ("bad", "{}"), ("skip", ""), ("skip", '{"resourceLogs":[]}')])
+
+
+def test_a_call_before_one_that_had_to_be_settled_does_not_wait(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The long trace 1 stays in the window; of trace 2, on a later line, a row is written already."""
+    monkeypatch.setattr(otel_genai, "TRACE_WINDOW_SPANS", 3)
+    files.write(
+        "data.json",
+        line([span(1, chat(), parent=99, trace_id=1)]),
+        line([span(2, chat(), parent=99, trace_id=2)]),
+        line([span(3, {}, parent=99, trace_id=1)]),
+        line([span(4, chat(), parent=99, trace_id=3)]),
+    )
+    assert counts(files.pull(T0 + timedelta(seconds=20))) == (3, 2, 0, 1)
+    assert sorted(files.rows()) == [1, 2]
+    assert counts(files.pull(T0 + timedelta(seconds=400))) == (1, 1, 0, 0)
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
