@@ -3,22 +3,56 @@
 -- note does. The same event, or the same verdict on the same operation, counts once.
 {{ config(materialized='incremental', incremental_strategy='window', event_time='usage_date', tags=['daily']) }}
 {%- set lookback = var('outcome_lookback_days') %}
-with landed_events as (
-  select
-    *,
-    row_number() over (partition by event_id order by occurred_at, pull_id, verdict) as arrival
+with landed as (
+  select *
   from {{ ref('stg_product__outcomes') }}
   where {{ between_built_days('usage_date', -lookback, 0) }}
 ),
 
+-- A verdict is judged by what its own day and the days of the look-back say. Which other days a run builds beside it
+-- makes no difference.
+offsets as (
+  {%- for days in range(lookback + 1) %}
+  select {{ days }} as days_before
+  {% if not loop.last %}union all{% endif %}
+  {%- endfor %}
+),
+
+days as (
+  select distinct usage_date as seen_on
+  from landed
+  where {{ on_built_days() }}
+),
+
+reach as (
+  select
+    days.seen_on,
+    cast(days.seen_on - offsets.days_before * interval '1 day' as date) as usage_date
+  from days
+  cross join offsets
+),
+
+seen as (
+  select
+    landed.*,
+    reach.seen_on,
+    row_number() over (
+      partition by reach.seen_on, landed.event_id
+      order by landed.occurred_at, landed.pull_id, landed.verdict
+    ) as arrival
+  from landed
+  inner join reach on landed.usage_date = reach.usage_date
+),
+
 events as (
-  select * from landed_events
+  select * from seen
   where arrival = 1
 ),
 
 -- A reversal is matched through the event that it takes back.
 reversals as (
   select
+    reversal.seen_on,
     reversal.event_id,
     original.verdict as original_verdict,
     original.value_usd as original_value_usd,
@@ -29,13 +63,15 @@ reversals as (
     original.request_id,
     original.trace_id,
     original.conversation_id
-  from events as reversal
-  inner join events as original on reversal.reverses_event_id = original.event_id
+  from events as original
+  inner join events as reversal
+    on original.event_id = reversal.reverses_event_id and original.seen_on = reversal.seen_on
   where reversal.verdict = 'reversed'
 ),
 
 addressed as (
   select
+    events.seen_on,
     events.usage_date,
     events.event_id,
     events.occurred_at,
@@ -60,7 +96,7 @@ addressed as (
     coalesce(events.trace_id, reversals.trace_id) as trace_id,
     coalesce(events.conversation_id, reversals.conversation_id) as conversation_id
   from events
-  left join reversals on events.event_id = reversals.event_id
+  left join reversals on events.event_id = reversals.event_id and events.seen_on = reversals.seen_on
 ),
 
 operations as (
@@ -77,10 +113,33 @@ operations as (
   where {{ between_built_days('usage_date', -lookback, 0) }}
 ),
 
+judged_requests as (
+  select
+    addressed.*,
+    requests.operation_key,
+    requests.started_at as request_started_at
+  from {{ ref('int_llm_requests__attributed') }} as requests
+  inner join addressed
+    on
+      requests.request_id = addressed.request_id
+      and requests.started_at <= addressed.occurred_at
+      and requests.usage_date >= addressed.seen_on - interval '{{ lookback }} days'
+      and requests.usage_date <= addressed.seen_on
+  where {{ between_built_days('requests.usage_date', -lookback, 0) }}
+),
+
 -- Ids of conversations and operations need not be unique across tenants: a verdict judges its own tenant's operations.
 candidates as (
-  {%- for rank, method in [(1, 'operation_id'), (3, 'trace_id'), (4, 'conversation_id')] %}
+  {%- for rank, method, relation, conditions in [
+    (1, 'operation_id', 'addressed', ['operations.operation_id = addressed.operation_id']),
+    (2, 'request_id', 'judged_requests', [
+      'operations.operation_key = addressed.operation_key', 'operations.started_at <= addressed.request_started_at'
+    ]),
+    (3, 'trace_id', 'addressed', ['operations.trace_id = addressed.trace_id']),
+    (4, 'conversation_id', 'addressed', ['operations.conversation_id = addressed.conversation_id']),
+  ] %}
   select
+    addressed.seen_on,
     addressed.event_id,
     {{ rank }} as method_rank,
     '{{ method }}' as match_method,
@@ -89,41 +148,23 @@ candidates as (
     operations.tenant_id,
     operations.feature,
     operations.started_at
-  from addressed
-  inner join operations
+  from operations
+  inner join {{ relation }} as addressed
     on
-      addressed.{{ method }} = operations.{{ method }}
-      and addressed.occurred_at >= operations.started_at
+      {{ conditions | join(' and ') }}
+      and operations.started_at <= addressed.occurred_at
+      and operations.usage_date >= addressed.seen_on - interval '{{ lookback }} days'
+      and operations.usage_date <= addressed.seen_on
       and operations.tenant_id in (coalesce(addressed.tenant_id, operations.tenant_id), 'unattributed')
-  union all
+  {% if not loop.last %}union all{% endif %}
   {%- endfor %}
-  select
-    addressed.event_id,
-    2 as method_rank,
-    'request_id' as match_method,
-    operations.operation_key,
-    operations.usage_date as operation_date,
-    operations.tenant_id,
-    operations.feature,
-    operations.started_at
-  from addressed
-  inner join {{ ref('int_llm_requests__attributed') }} as requests
-    on
-      addressed.request_id = requests.request_id
-      and addressed.occurred_at >= requests.started_at
-      and {{ between_built_days('requests.usage_date', -lookback, 0) }}
-  inner join operations
-    on
-      requests.operation_key = operations.operation_key
-      and requests.started_at >= operations.started_at
-      and operations.tenant_id in (coalesce(addressed.tenant_id, operations.tenant_id), 'unattributed')
 ),
 
 ranked as (
   select
     *,
     row_number() over (
-      partition by event_id
+      partition by seen_on, event_id
       order by method_rank, started_at desc, operation_key, operation_date desc
     ) as choice
   from candidates
@@ -140,7 +181,8 @@ matched as (
     coalesce(ranked.tenant_id, addressed.tenant_id, 'unattributed') as known_tenant_id,
     coalesce(ranked.feature, addressed.feature, 'unattributed') as known_feature
   from addressed
-  left join ranked on addressed.event_id = ranked.event_id and ranked.choice = 1
+  left join ranked
+    on addressed.event_id = ranked.event_id and addressed.seen_on = ranked.seen_on and ranked.choice = 1
 ),
 
 counted as (
@@ -149,7 +191,11 @@ counted as (
     -- The verdict that stands already says nothing new; one that came back after a reversal does.
     operation_key is not null
     and coalesce(
-      lag(verdict) over (partition by operation_key, outcome_name, track order by occurred_at, event_id) = verdict, false
+      lag(verdict) over (
+        partition by seen_on, operation_key, outcome_name, track
+        order by occurred_at, event_id
+      ) = verdict,
+      false
     ) as is_duplicate
   from matched
 )
@@ -187,4 +233,4 @@ select
   end as reversed_outcomes_count,
   value_usd
 from counted
-where {{ on_built_days('usage_date') }}
+where usage_date = seen_on
