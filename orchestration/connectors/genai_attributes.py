@@ -236,8 +236,8 @@ class EmitterRule:
 
 
 EMITTER_RULES: tuple[EmitterRule, ...] = (
-    # The convention: "This value MUST include cached tokens" (semantic-conventions#3163); the OpenTelemetry
-    # instrumentations that share this handler follow it.
+    # The convention: "This value MUST include cached tokens" (semantic-conventions#3163). The instrumentations
+    # that share this handler follow it: Anthropic's sums all three counts (opentelemetry-python-genai).
     EmitterRule("opentelemetry.util.genai.handler", includes_cache=True),
     EmitterRule("opentelemetry.instrumentation.openai_v2", includes_cache=True),
     # Adds cache reads and writes to Anthropic's input since it emits cache tokens at all (openllmetry#2175).
