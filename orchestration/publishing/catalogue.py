@@ -15,8 +15,9 @@ from typing import Any
 
 import duckdb
 
-from orchestration.publishing.evidence import Evidence, Slice
+from orchestration.publishing.evidence import Evidence
 from orchestration.publishing.marts import Shape
+from orchestration.publishing.slices import Slice, Slicing
 from orchestration.publishing.sql import literal
 
 Row = dict[str, str | int | bool | None]
@@ -30,22 +31,23 @@ _INFO_COLUMNS = {
     "dbt_invocation_id": ("varchar", "The dbt command that wrote the manifest which named the marts."),
     "code_version": ("varchar", "Version of the code that published."),
     "mart": ("varchar", "Name of the mart."),
-    "is_partitioned": ("boolean", "Whether the mart is published by UTC day."),
+    "slicing": ("varchar", "What one file of the mart holds: a `day`, a `month`, or the `whole` of it."),
     "row_count": ("bigint", "Rows of the mart."),
-    "days_count": ("bigint", "Days that have rows; NULL for a mart without days."),
-    "first_date": ("date", "First UTC day that has rows."),
-    "last_date": ("date", "Last UTC day that has rows."),
+    "days_count": ("bigint", "Days that have rows; NULL for a mart that is not published by day."),
+    "first_date": ("date", "First UTC day that has rows; NULL for a mart that is not published by day."),
+    "last_date": ("date", "Last UTC day that has rows; NULL for a mart that is not published by day."),
     "content_hash": ("varchar", "Changes when, and only when, a file of the mart was written anew."),
     "shape": ("varchar", "Columns, types and descriptions as JSON; read by the next publication."),
 }
 
 _FILES_COLUMNS = {
     "mart": ("varchar", "Name of the mart."),
-    "usage_date": ("date", "UTC day that the file holds; NULL for a mart without days."),
+    "slice_date": ("date", "The UTC day, or the first day of the month, that the file holds; else NULL."),
     "file": ("varchar", "Path of the Parquet file, relative to the published folder."),
     "row_count": ("bigint", "Rows in the file."),
     "byte_count": ("bigint", "Size of the file."),
-    "totals": ("varchar", "Exact sum and count of known values of each money column, as JSON."),
+    "totals": ("varchar", "`{money column: [exact sum, count of known values]}` as JSON."),
+    "fingerprint": ("varchar", "Hash over every value; NULL for a day of a fact, where it would cost too much."),
     "written_in_version": ("varchar", "The version that wrote the file."),
 }
 
@@ -62,8 +64,18 @@ class PublishedFile:
     slice_: Slice
     file: str
     byte_count: int
-    evidence: Evidence
+    row_count: int
+    totals_json: str
+    fingerprint: str | None
     written_in_version: str
+
+    def shows(self, evidence: Evidence | None) -> bool:
+        """Tell whether the file was written with this evidence."""
+        return evidence is not None and (self.row_count, self.totals_json, self.fingerprint) == (
+            evidence.row_count,
+            evidence.totals_json(),
+            evidence.fingerprint,
+        )
 
     def is_intact(self, published: Path) -> bool:
         """Tell whether the file is there in its size; to read it would make days dearer with history."""
@@ -84,14 +96,14 @@ class PublishedMart:
     @property
     def row_count(self) -> int:
         """Rows of all its files."""
-        return sum(file.evidence.row_count for file in self.files.values())
+        return sum(file.row_count for file in self.files.values())
 
     @property
     def content_hash(self) -> str:
         """Hash over the files; a file is only written when its rows change."""
         digest = hashlib.sha256()
         for file in sorted(self.files.values(), key=lambda file: file.file):
-            digest.update(f"{file.file}\0{file.evidence.row_count}\0{file.evidence.totals_json()}\0".encode())
+            digest.update(f"{file.file}\0{file.row_count}\0{file.totals_json}\0".encode())
         return digest.hexdigest()
 
 
@@ -111,7 +123,8 @@ def write_catalogue(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue)
     infos: list[Row] = []
     files: list[Row] = []
     for mart in catalogue.marts.values():
-        days = sorted(day for day in mart.files if day is not None)
+        is_daily = mart.shape.slicing is Slicing.DAY
+        days = sorted(day for day in mart.files if day is not None) if is_daily else []
         infos.append(
             {
                 "version": catalogue.version,
@@ -119,9 +132,9 @@ def write_catalogue(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue)
                 "dbt_invocation_id": catalogue.dbt_invocation_id,
                 "code_version": catalogue.code_version,
                 "mart": mart.name,
-                "is_partitioned": mart.shape.is_partitioned,
+                "slicing": mart.shape.slicing,
                 "row_count": mart.row_count,
-                "days_count": len(days) if mart.shape.is_partitioned else None,
+                "days_count": len(days) if is_daily else None,
                 "first_date": days[0].isoformat() if days else None,
                 "last_date": days[-1].isoformat() if days else None,
                 "content_hash": mart.content_hash,
@@ -131,11 +144,12 @@ def write_catalogue(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue)
         files += [
             {
                 "mart": mart.name,
-                "usage_date": file.slice_.isoformat() if file.slice_ else None,
+                "slice_date": file.slice_.isoformat() if file.slice_ else None,
                 "file": file.file,
-                "row_count": file.evidence.row_count,
+                "row_count": file.row_count,
                 "byte_count": file.byte_count,
-                "totals": file.evidence.totals_json(),
+                "totals": file.totals_json,
+                "fingerprint": file.fingerprint,
                 "written_in_version": file.written_in_version,
             }
             for file in sorted(mart.files.values(), key=lambda file: file.file)
@@ -156,9 +170,16 @@ def read_catalogue(marts: Path) -> Catalogue | None:
         return None
     infos, rows = answers
     files: dict[str, dict[Slice, PublishedFile]] = {info[4]: {} for info in infos}
-    for mart, slice_, file, row_count, byte_count, totals, written_in_version in rows:
-        evidence = Evidence.from_json(row_count, totals)
-        files[mart][slice_] = PublishedFile(slice_, file, byte_count, evidence, written_in_version)
+    for mart, slice_, file, row_count, byte_count, totals, fingerprint, written_in_version in rows:
+        files[mart][slice_] = PublishedFile(
+            slice_=slice_,
+            file=file,
+            byte_count=byte_count,
+            row_count=row_count,
+            totals_json=totals,
+            fingerprint=fingerprint,
+            written_in_version=written_in_version,
+        )
     version, published_at_us, dbt_invocation_id, code_version = infos[0][:4]
     return Catalogue(
         version,

@@ -1,8 +1,7 @@
 """What proves that rows arrived: counts, exact sums of money, and a fingerprint of every value.
 
 Belongs here: asking a relation for its evidence, slice by slice. Does not belong here: deciding what
-follows from it. A slice is one UTC day of a mart that is published by day, or None: the whole of a small
-mart.
+follows from it.
 """
 
 from __future__ import annotations
@@ -10,16 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import duckdb
 
-from orchestration.publishing.marts import RollUp, Shape, published_columns
-from orchestration.publishing.sql import DAY_COLUMN, days_predicate, identifier
-
-Slice = date | None
+from orchestration.publishing.marts import RollUp, Shape
+from orchestration.publishing.slices import Slice, Slicing
+from orchestration.publishing.sql import identifier
 
 
 @dataclass(frozen=True)
@@ -35,33 +32,39 @@ class MoneyTotal:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is cheap to compare: rows, and `(column, total)` for each money column in the shape's order."""
+    """What is compared of a slice.
+
+    Attributes:
+        row_count: Rows.
+        totals: `(column, total)` for each money column, in the shape's order.
+        fingerprint: See `collect_fingerprints`; None for a day of a fact, where it would cost too much.
+    """
 
     row_count: int
     totals: tuple[tuple[str, MoneyTotal], ...]
+    fingerprint: str | None = None
 
     def totals_json(self) -> str:
-        """Return the totals as JSON text, decimals as strings; `from_json` reads it."""
+        """Return `{column: [sum, known values]}` as JSON text, sums as strings; `from_json` reads it."""
         return json.dumps(
             {
-                column: {
-                    "total": None if total.total is None else format(total.total, "f"),
-                    "known_count": total.known_count,
-                }
+                column: [None if total.total is None else format(total.total, "f"), total.known_count]
                 for column, total in self.totals
-            }
+            },
+            separators=(",", ":"),
         )
 
     @classmethod
-    def from_json(cls, row_count: int, totals_json: str) -> Evidence:
+    def from_json(cls, row_count: int, totals_json: str, fingerprint: str | None) -> Evidence:
         """Read what `totals_json` wrote."""
         content: dict[str, Any] = json.loads(totals_json)
         return cls(
             row_count,
             tuple(
-                (column, MoneyTotal(None if t["total"] is None else Decimal(t["total"]), t["known_count"]))
-                for column, t in content.items()
+                (column, MoneyTotal(None if total is None else Decimal(total), known_count))
+                for column, (total, known_count) in content.items()
             ),
+            fingerprint,
         )
 
     def difference(self, other: Evidence) -> str:
@@ -75,32 +78,35 @@ class Evidence:
                 return f"the sum of {column}: {total.total} became {found.total}"
             if total.known_count is not None and found.known_count != total.known_count:
                 return f"{total.known_count} known values of {column} became {found.known_count}"
-        return ""
+        return "" if self.fingerprint == other.fingerprint else "same rows and sums, other values"
 
 
 def collect_evidence(
     connection: duckdb.DuckDBPyConnection,
     relation: str,
     shape: Shape,
-    slices: Iterable[date] | None = None,
+    slices: Iterable[Slice] | None = None,
     *,
     rolled_up: RollUp | None = None,
 ) -> dict[Slice, Evidence]:
-    """Return the evidence of each slice of `relation` that has rows; a small mart always has its one slice.
+    """Return the evidence of each slice that has rows; of a mart that is published whole always.
 
     Args:
         connection: Where `relation` can be read.
         relation: SQL of a table, a view or a table function.
         shape: Of the mart; says which columns are money.
-        slices: Only these days; None for all. Must be None for a small mart.
-        rolled_up: Where the sums of some columns already stand, day by day. (lab) Where the mart is a view that
-            computes money, summing it again takes half as long as writing all of it.
+        slices: Only these; None for all.
+        rolled_up: Where the sums of some columns already stand, for the same slices. (lab) Where the mart is a
+            view that computes money, summing it again takes half as long as writing all of it.
     """
     elsewhere = rolled_up.columns if rolled_up else ()
     here = [column for column in shape.money_columns if column not in elsewhere]
     measures = ["count(*)"]
     for column in here:
         measures += [f"sum({identifier(column)})", f"count({identifier(column)})"]
+    has_fingerprint = shape.slicing is not Slicing.DAY
+    if has_fingerprint:
+        measures.append(_fingerprint(shape))
     sums: dict[Slice, list[Any]] = {}
     if rolled_up and elsewhere:
         rows = _by_slice(
@@ -109,36 +115,42 @@ def collect_evidence(
         sums = {row[0]: list(row[1:]) for row in rows}
     evidence: dict[Slice, Evidence] = {}
     for slice_, row_count, *figures in _by_slice(connection, relation, shape, slices, measures):
+        fingerprint = figures.pop() if has_fingerprint else None
         totals = {column: MoneyTotal(*pair) for column, *pair in zip(here, figures[::2], figures[1::2], strict=True)}
         for column, total in zip(elsewhere, sums.get(slice_, [None] * len(elsewhere)), strict=True):
             totals[column] = MoneyTotal(total, None)
-        evidence[slice_] = Evidence(row_count, tuple((column, totals[column]) for column in shape.money_columns))
+        in_order = tuple((column, totals[column]) for column in shape.money_columns)
+        evidence[slice_] = Evidence(row_count, in_order, fingerprint)
     return evidence
 
 
 def collect_fingerprints(
-    connection: duckdb.DuckDBPyConnection, relation: str, shape: Shape, slices: Iterable[date] | None = None
-) -> dict[Slice, int]:
+    connection: duckdb.DuckDBPyConnection, relation: str, shape: Shape, slices: Iterable[Slice] | None = None
+) -> dict[Slice, str]:
     """Return, for each slice that has rows, a hash over every value of every row, in whatever order.
 
-    Comparable within one version of DuckDB only. Reads every column: about twice the time of
-    `collect_evidence`.
+    Rows are hashed whole and the hashes summed, so that values which change places, and rows that come twice, show.
+    Comparable within one version of DuckDB, which the text therefore names. (lab) Reading every column of a fact takes
+    twice the time of summing its money.
     """
-    values = ", ".join(identifier(column.name) for column in shape.columns)
-    typed = f"(select {published_columns(shape.columns)} from {relation} where {days_predicate(slices)})"
-    rows = _by_slice(connection, typed, shape, slices, [f"sum(cast(hash({values}) as hugeint))"])
-    return {row[0]: row[1] for row in rows if row[1] is not None}
+    return dict(_by_slice(connection, relation, shape, slices, [_fingerprint(shape)]))
+
+
+def _fingerprint(shape: Shape) -> str:
+    values = ", ".join(f"cast({identifier(column.name)} as {column.type})" for column in shape.columns)
+    return f"'{duckdb.__version__}:' || coalesce(sum(cast(hash({values}) as hugeint)), 0)"
 
 
 def _by_slice(
     connection: duckdb.DuckDBPyConnection,
     relation: str,
     shape: Shape,
-    slices: Iterable[date] | None,
+    slices: Iterable[Slice] | None,
     measures: list[str],
 ) -> list[tuple[Any, ...]]:
-    if not shape.is_partitioned:
-        return connection.execute(f"select null, {', '.join(measures)} from {relation}").fetchall()
+    source = f"{relation} where {shape.slicing.predicate(slices)}"
+    if shape.slicing is Slicing.WHOLE:  # without `group by`, which gives no row where there is none
+        return connection.execute(f"select null, {', '.join(measures)} from {source}").fetchall()
     return connection.execute(
-        f"select {DAY_COLUMN}, {', '.join(measures)} from {relation} where {days_predicate(slices)} group by all"
+        f"select {shape.slicing.expression} as slice, {', '.join(measures)} from {source} group by all"
     ).fetchall()

@@ -17,7 +17,8 @@ from typing import Any
 import duckdb
 
 from orchestration.publishing.errors import PublishError
-from orchestration.publishing.sql import DAY_COLUMN, identifier, literal
+from orchestration.publishing.slices import DAY_COLUMN, Slicing
+from orchestration.publishing.sql import identifier, literal
 
 _IS_MONEY = re.compile(r"_(usd|cents)(_|$)")
 
@@ -29,7 +30,7 @@ class PublicMart:
     Attributes:
         name: Its name in `marts.duckdb` and of its folder.
         source: Database, schema and identifier in the warehouse.
-        is_partitioned: Published by UTC day, because its `event_time` is `usage_date`.
+        is_daily: Built by UTC day, because its `event_time` is `usage_date`.
         totals_relation: Quoted name of the model that `config.meta.published_totals` names: a roll-up by
             `usage_date`, whose sums of money must be those of this mart; None to sum the mart itself.
         description: dbt's description, empty when there is none.
@@ -38,7 +39,7 @@ class PublicMart:
 
     name: str
     source: tuple[str, str, str]
-    is_partitioned: bool
+    is_daily: bool
     totals_relation: str | None
     description: str
     column_descriptions: Mapping[str, str]
@@ -91,14 +92,14 @@ class Shape:
     """Everything about a mart but its rows.
 
     Attributes:
-        is_partitioned: Whether it is published by UTC day.
+        slicing: How it is cut into files.
         description: Of the mart.
         columns: In their order.
         view_hash: Hash of the SQL when the mart is a view in the warehouse, else None: when it changes,
             every day may have changed.
     """
 
-    is_partitioned: bool
+    slicing: Slicing
     description: str
     columns: tuple[Column, ...]
     view_hash: str | None = None
@@ -111,7 +112,7 @@ class Shape:
     def has_comparable_rows(self, other: Shape) -> bool:
         """Tell whether rows of `other` may stand beside rows of this shape."""
         return (
-            self.is_partitioned == other.is_partitioned
+            self.slicing is other.slicing
             and self.view_hash == other.view_hash
             and [(column.name, column.type) for column in self.columns]
             == [(column.name, column.type) for column in other.columns]
@@ -121,7 +122,7 @@ class Shape:
         """Return the shape as JSON text; `from_json` reads it."""
         return json.dumps(
             {
-                "is_partitioned": self.is_partitioned,
+                "slicing": self.slicing,
                 "description": self.description,
                 "columns": [[column.name, column.type, column.description] for column in self.columns],
                 "view_hash": self.view_hash,
@@ -133,7 +134,7 @@ class Shape:
         """Read what `to_json` wrote."""
         content: dict[str, Any] = json.loads(text)
         return cls(
-            is_partitioned=content["is_partitioned"],
+            slicing=Slicing(content["slicing"]),
             description=content["description"],
             columns=tuple(Column(*column) for column in content["columns"]),
             view_hash=content["view_hash"],
@@ -189,12 +190,12 @@ def _public_mart(node: Mapping[str, Any], relations: Mapping[str, tuple[str, str
     if totals is not None and (totals not in relations or event_time is None):
         raise PublishError(
             f"the public mart {name} takes its totals from {totals}; "
-            "that must be a model, and the mart must be published by day"
+            "that must be a model, and the mart must be built by day"
         )
     return PublicMart(
         name=name,
         source=_source(node),
-        is_partitioned=event_time is not None,
+        is_daily=event_time is not None,
         totals_relation=None if totals is None else _quoted(relations[totals]),
         description=(node.get("description") or "").strip(),
         column_descriptions={
@@ -209,7 +210,7 @@ def read_shape(connection: duckdb.DuckDBPyConnection, mart: PublicMart) -> Shape
     """Return the shape of a mart as it stands in the warehouse that is attached to `connection`.
 
     Raises:
-        PublishError: When the warehouse does not hold it, or it is to be published by day and has no day.
+        PublishError: When the warehouse does not hold it, or it is built by day and has no day.
     """
     try:
         described = connection.execute(f"describe select * from {mart.relation}").fetchall()
@@ -221,9 +222,11 @@ def read_shape(connection: duckdb.DuckDBPyConnection, mart: PublicMart) -> Shape
         Column(name, _published_type(column_type), mart.column_descriptions.get(name, ""))
         for name, column_type, *_ in described
     )
-    if mart.is_partitioned and Column(DAY_COLUMN, "DATE") not in [Column(c.name, c.type) for c in columns]:
-        raise PublishError(f"the public mart {mart.name} is published by day and has no {DAY_COLUMN} of type DATE")
-    return Shape(mart.is_partitioned, mart.description, columns, _view_hash(connection, mart))
+    has_days = any((column.name, column.type) == (DAY_COLUMN, "DATE") for column in columns)
+    if mart.is_daily and not has_days:
+        raise PublishError(f"the public mart {mart.name} is built by day and has no {DAY_COLUMN} of type DATE")
+    slicing = Slicing.DAY if mart.is_daily else Slicing.MONTH if has_days else Slicing.WHOLE
+    return Shape(slicing, mart.description, columns, _view_hash(connection, mart))
 
 
 def read_roll_up(connection: duckdb.DuckDBPyConnection, mart: PublicMart, shape: Shape) -> RollUp | None:

@@ -13,15 +13,16 @@ import duckdb
 
 from orchestration.publishing.catalogue import Catalogue, PublishedMart, write_catalogue
 from orchestration.publishing.errors import PublishError
-from orchestration.publishing.evidence import Evidence, Slice, collect_evidence
+from orchestration.publishing.evidence import Evidence, collect_evidence
 from orchestration.publishing.marts import Column
-from orchestration.publishing.sql import DAY_COLUMN, ROOT_VARIABLE, glob_literal, identifier, literal
+from orchestration.publishing.slices import DAY_COLUMN, Slice, Slicing
+from orchestration.publishing.sql import ROOT_VARIABLE, glob_literal, identifier, literal
 
 DuckDBConfig = dict[str, str | bool | int | float | list[str]]
 
 
 def build_marts_file(target: Path, published: Path, catalogue: Catalogue, config: DuckDBConfig) -> None:
-    """Write the marts file of a version: small marts as tables, marts by day as views over their files.
+    """Write the marts file of a version: marts published whole as tables, others as views over their files.
 
     A view finds its files below `published`, or below the folder that the DuckDB variable
     `trueup_published` names: `set variable trueup_published = '/where/the/copy/lies'` makes a moved folder
@@ -83,15 +84,15 @@ def _create_mart(connection: duckdb.DuckDBPyConnection, published: Path, mart: P
         kind = "view"
         nothing = ", ".join(f"cast(null as {column.type}) as {identifier(column.name)}" for column in columns)
         connection.execute(f"create view {name} as select {nothing} where false")
-    elif mart.shape.is_partitioned:
+    elif mart.shape.slicing is Slicing.WHOLE:
+        kind = "table"
+        connection.execute(f"create table {name} as select {select_list} from {files_relation(published, mart)}")
+    else:
         kind = "view"
         root = f"coalesce(getvariable({literal(ROOT_VARIABLE)}), {literal(glob_literal(published))})"
         files = ", ".join(literal(file) for file in sorted(file.file for file in mart.files.values()))
         paths = f"list_transform([{files}], lambda file: {root} || '/' || file)"
         connection.execute(f"create view {name} as select {select_list} from {_read_parquet(paths, mart)}")
-    else:
-        kind = "table"
-        connection.execute(f"create table {name} as select {select_list} from {files_relation(published, mart)}")
     if mart.shape.description:
         connection.execute(f"comment on {kind} {name} is {literal(mart.shape.description)}")
     for column in columns:
@@ -100,7 +101,7 @@ def _create_mart(connection: duckdb.DuckDBPyConnection, published: Path, mart: P
 
 
 def _read_parquet(paths: str, mart: PublishedMart) -> str:
-    if not mart.shape.is_partitioned:
+    if mart.shape.slicing is not Slicing.DAY:
         return f"read_parquet({paths}, hive_partitioning = false)"
     return f"read_parquet({paths}, hive_partitioning = true, hive_types = {{{literal(DAY_COLUMN)}: date}})"
 
@@ -116,20 +117,18 @@ def _verify_mart(
             f"Warehouse: {[(c.name, c.type) for c in mart.shape.columns]}; "
             f"Parquet: {[(c.name, c.type) for c in found_columns]}"
         )
-    if mart.shape.is_partitioned:
-        connection.execute(f"select * from {name} limit 0")
-        if not expected:
-            return
-        found = collect_evidence(connection, name, mart.shape, [day for day in expected if day is not None])
-    else:
-        found = collect_evidence(connection, name, mart.shape)
-        expected = {file.slice_: file.evidence for file in mart.files.values()} | dict(expected)
+    if mart.shape.slicing is Slicing.WHOLE:  # its table is new, even where its file is not
+        file = mart.files[None]
+        expected = {None: Evidence.from_json(file.row_count, file.totals_json, file.fingerprint)}
+    if not expected:
+        return
+    found = collect_evidence(connection, name, mart.shape, expected)
     for slice_, evidence in expected.items():
         if slice_ not in found:
             raise PublishError(f"{mart.name} of {slice_}: the warehouse has rows, the published files have none")
         if difference := evidence.difference(found[slice_]):
-            raise PublishError(f"{mart.name} of {slice_ or 'all days'} differs from the warehouse: {difference}")
+            raise PublishError(f"{mart.name} of {slice_} differs from the warehouse: {difference}")
     if extra := set(found) - set(expected):
         raise PublishError(
-            f"{mart.name}: the published files have days that the warehouse lacks: {sorted(map(str, extra))}"
+            f"{mart.name}: the published files have rows that the warehouse lacks: {sorted(map(str, extra))}"
         )

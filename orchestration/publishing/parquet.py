@@ -13,9 +13,9 @@ from pathlib import Path
 import duckdb
 
 from orchestration.publishing.errors import PublishError
-from orchestration.publishing.evidence import Slice
 from orchestration.publishing.marts import Column, Shape, published_columns
-from orchestration.publishing.sql import DAY_COLUMN, days_predicate, literal
+from orchestration.publishing.slices import DAY_COLUMN, Slice, Slicing
+from orchestration.publishing.sql import literal
 
 _FORMAT = "format parquet, compression zstd"
 
@@ -44,27 +44,29 @@ def write_slices(
     Args:
         connection: Where `relation` can be read.
         relation: The mart in the warehouse.
-        shape: Its published shape. The day of a day's file stands in its folder's name, not in the file.
+        shape: Its published shape.
         row_counts: The slices to write, and how many rows each has.
         folder: Must not hold anything of this mart yet.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    if not shape.is_partitioned:
-        target = folder / "all.parquet"
-        _copy(connection, _rows(relation, shape.columns, "true"), target, _FORMAT)
-        return {None: target}
-    inner = tuple(column for column in shape.columns if column.name != DAY_COLUMN)
     written: dict[Slice, Path] = {}
+    if shape.slicing is not Slicing.DAY:
+        for slice_ in row_counts:
+            target = folder / f"{slice_}.parquet"
+            _copy(connection, _rows(relation, shape.columns, shape.slicing.predicate([slice_])), target, _FORMAT)
+            written[slice_] = target
+        return written
+    inner = tuple(column for column in shape.columns if column.name != DAY_COLUMN)
     days = {day: count for day, count in row_counts.items() if day is not None}
     for number, batch in enumerate(plan_batches(days)):
         if len(batch) == 1:
             target = folder / f"{batch[0]}.parquet"
-            _copy(connection, _rows(relation, inner, days_predicate(batch)), target, _FORMAT)
+            _copy(connection, _rows(relation, inner, Slicing.DAY.predicate(batch)), target, _FORMAT)
             written[batch[0]] = target
         else:
             target = folder / f"batch-{number}"
             options = f"{_FORMAT}, partition_by ({DAY_COLUMN})"
-            _copy(connection, _rows(relation, shape.columns, days_predicate(batch)), target, options)
+            _copy(connection, _rows(relation, shape.columns, Slicing.DAY.predicate(batch)), target, options)
             written.update({day: _only_file(target / f"{DAY_COLUMN}={day}") for day in batch})
     return written
 

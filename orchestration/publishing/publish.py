@@ -4,8 +4,8 @@ Belongs here: the order of the steps, and deciding which slices are written. Doe
 step is done.
 
 A slice is written anew only when its rows changed: its row count or a sum of money differs from what was
-published, or, when these agree, a fingerprint over every value does. The fingerprint comes last because it
-costs as much as writing, and most changed days already show in a sum.
+published, or, when these agree, a fingerprint over every value does. For a day of a fact the fingerprint comes
+last because it costs as much as writing, and most changed days already show in a sum.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from orchestration.publishing.catalogue import (
 )
 from orchestration.publishing.changed_days import forget_days, note_changed_days, noted_days
 from orchestration.publishing.errors import PublishError
-from orchestration.publishing.evidence import Evidence, Slice, collect_evidence, collect_fingerprints
+from orchestration.publishing.evidence import Evidence, collect_evidence, collect_fingerprints
 from orchestration.publishing.marts import PublicMart, Shape, read_public_marts, read_roll_up, read_shape
 from orchestration.publishing.marts_file import (
     DuckDBConfig,
@@ -37,7 +37,8 @@ from orchestration.publishing.marts_file import (
     verify_marts_file,
 )
 from orchestration.publishing.parquet import write_slices
-from orchestration.publishing.sql import DAY_COLUMN, identifier, literal
+from orchestration.publishing.slices import DAY_COLUMN, Slice, Slicing
+from orchestration.publishing.sql import identifier, literal
 from orchestration.publishing.versions import (
     close_staging,
     collect_garbage,
@@ -64,16 +65,16 @@ class MartResult:
     Attributes:
         name: Of the mart.
         row_count: Rows in the version that readers see now.
-        days_written: UTC days whose file is new; empty for a small mart.
-        days_removed: UTC days that had rows before and have none now.
+        slices_written: UTC days, or first days of months, whose file is new; empty for a mart published whole.
+        slices_removed: Those that had rows before and have none now.
         is_written: Whether any file of it is new.
         byte_count: Size of all its files.
     """
 
     name: str
     row_count: int
-    days_written: tuple[date, ...]
-    days_removed: tuple[date, ...]
+    slices_written: tuple[date, ...]
+    slices_removed: tuple[date, ...]
     is_written: bool
     byte_count: int
 
@@ -225,7 +226,7 @@ def _plan(
     before = previous.marts.get(mart.name) if previous else None
     if before is not None and not shape.has_comparable_rows(before.shape):
         before = None
-    if before is None or not shape.is_partitioned:
+    if before is None or shape.slicing is not Slicing.DAY:
         days = None
     published_slices: dict[Slice, PublishedFile] = dict(before.files) if before else {}
     damaged = {s for s, file in published_slices.items() if not file.is_intact(published)}
@@ -234,12 +235,14 @@ def _plan(
     looked_at = {s: file for s, file in published_slices.items() if days is None or s in days}
     roll_up = read_roll_up(connection, mart, shape)
     found = collect_evidence(connection, mart.relation, shape, days, rolled_up=roll_up)
-    if shape.is_partitioned and None in found:
+    if shape.slicing is Slicing.DAY and None in found:
         raise PublishError(f"{mart.name} has {found[None].row_count} rows without a {DAY_COLUMN}; mend the model")
-    same_evidence = [s for s, file in looked_at.items() if found.get(s) == file.evidence and s not in damaged]
-    unchanged: set[Slice] = set()
-    if before is not None and same_evidence:
-        unchanged = _unchanged(connection, mart, files_relation(published, before, same_evidence), shape, same_evidence)
+    same_evidence = [s for s, file in looked_at.items() if s not in damaged and file.shows(found.get(s))]
+    unchanged = set(same_evidence)
+    if before is not None and unchanged and shape.slicing is Slicing.DAY:
+        unchanged = _same_rows(
+            connection, mart.relation, files_relation(published, before, unchanged), shape, unchanged
+        )
     to_write = {s: evidence for s, evidence in found.items() if s not in unchanged}
     removed = frozenset(looked_at) - frozenset(found)
     return _MartPlan(
@@ -252,18 +255,13 @@ def _plan(
     )
 
 
-def _unchanged(
-    connection: duckdb.DuckDBPyConnection,
-    mart: PublicMart,
-    published_files: str,
-    shape: Shape,
-    slices: Collection[Slice],
+def _same_rows(
+    connection: duckdb.DuckDBPyConnection, relation: str, published_files: str, shape: Shape, slices: Collection[Slice]
 ) -> set[Slice]:
     """Return those of `slices` whose published files hold exactly the rows of the warehouse."""
-    days = [s for s in slices if s is not None] if shape.is_partitioned else None
-    ours = collect_fingerprints(connection, mart.relation, shape, days)
+    ours = collect_fingerprints(connection, relation, shape, slices)
     try:
-        theirs = collect_fingerprints(connection, published_files, shape, days)
+        theirs = collect_fingerprints(connection, published_files, shape, slices)
     except duckdb.Error:
         return set()  # a damaged or missing file is written anew
     return {s for s in slices if ours.get(s) == theirs.get(s)}
@@ -278,11 +276,19 @@ def _write(
         counts = {s: evidence.row_count for s, evidence in plan.to_write.items()}
         staged = write_slices(connection, plan.mart.relation, plan.shape, counts, staging / plan.mart.name)
         for slice_, path in staged.items():
-            folder = f"{plan.mart.name}/{DAY_COLUMN}={slice_}" if slice_ else plan.mart.name
-            file = f"{folder}/{name}.parquet"
+            file = f"{plan.shape.slicing.folder(plan.mart.name, slice_)}/{name}.parquet"
             byte_count = path.stat().st_size
             install(path, published / file)
-            files[slice_] = PublishedFile(slice_, file, byte_count, plan.to_write[slice_], name)
+            evidence = plan.to_write[slice_]
+            files[slice_] = PublishedFile(
+                slice_=slice_,
+                file=file,
+                byte_count=byte_count,
+                row_count=evidence.row_count,
+                totals_json=evidence.totals_json(),
+                fingerprint=evidence.fingerprint,
+                written_in_version=name,
+            )
     return PublishedMart(plan.mart.name, plan.shape, files)
 
 
@@ -290,8 +296,8 @@ def _result(plan: _MartPlan, mart: PublishedMart) -> MartResult:
     return MartResult(
         name=mart.name,
         row_count=mart.row_count,
-        days_written=tuple(sorted(s for s in plan.to_write if s is not None)),
-        days_removed=tuple(sorted(s for s in plan.removed if s is not None)),
+        slices_written=tuple(sorted(s for s in plan.to_write if s is not None)),
+        slices_removed=tuple(sorted(s for s in plan.removed if s is not None)),
         is_written=bool(plan.to_write),
         byte_count=sum(file.byte_count for file in mart.files.values()),
     )

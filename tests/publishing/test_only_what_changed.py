@@ -2,7 +2,7 @@
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toy_warehouse import CUBE, FACT, ToyWarehouse, assert_same_rows, day, mart, read, run
+from toy_warehouse import CUBE, FACT, ROLL_UP, ToyWarehouse, assert_same_rows, day, mart, read, run
 
 from orchestration.publishing.changed_days import note_changed_days, noted_days
 
@@ -34,13 +34,13 @@ def test_unchanged_days_keep_their_bytes(toy):
     before = toy.files()
     toy.set_days({day(1): [("acme", "7")]})
     result = run(toy, {day(1)})
-    assert mart(result, FACT).days_written == mart(result, CUBE).days_written == (day(1),)
+    assert mart(result, FACT).slices_written == mart(result, CUBE).slices_written == (day(1),)
     after = toy.files()
     assert {file: after[file] for file in before} == before
     assert {file.rpartition("/")[0] for file in after.keys() - before.keys()} == {
         f"{FACT}/usage_date=2026-01-02",
         f"{CUBE}/usage_date=2026-01-02",
-        "unit_economics_by_feature_day",
+        f"{ROLL_UP}/usage_month=2026-01",
     }
     assert_same_rows(toy)
 
@@ -49,7 +49,7 @@ def test_a_change_that_no_sum_shows_is_published(toy):
     run(toy)
     toy.execute("update intermediate.requests set tenant_id = 'initech' where request_key = '2026-01-02-1'")
     result = run(toy, {day(0), day(1)})
-    assert mart(result, FACT).days_written == (day(1),)
+    assert mart(result, FACT).slices_written == (day(1),)
     assert_same_rows(toy)
 
 
@@ -61,7 +61,7 @@ def test_values_that_change_places_are_published(toy):
         "tenant_id = case tenant_id when 'acme' then 'globex' else 'acme' end "
         "where usage_date = date '2026-01-02'"
     )
-    assert mart(run(toy, {day(1)}), FACT).days_written == (day(1),)
+    assert mart(run(toy, {day(1)}), FACT).slices_written == (day(1),)
     assert_same_rows(toy)
 
 
@@ -78,7 +78,7 @@ def test_a_day_that_became_empty_vanishes(toy):
     run(toy)
     toy.set_days({day(1): []})
     result = run(toy, {day(1)})
-    assert mart(result, FACT).days_removed == (day(1),)
+    assert mart(result, FACT).slices_removed == (day(1),)
     assert_same_rows(toy)
     for offset in range(3):
         toy.set_days({day(0): [("acme", str(offset))]})
@@ -97,14 +97,14 @@ def test_a_warehouse_without_rows_is_published(toy):
 def test_other_days_are_not_looked_at(toy):
     run(toy)
     toy.set_days({day(0): [("acme", "9")], day(2): [("acme", "9")]})
-    assert mart(run(toy, {day(2)}), FACT).days_written == (day(2),)
+    assert mart(run(toy, {day(2)}), FACT).slices_written == (day(2),)
 
 
 def test_a_noted_day_is_published_by_whichever_run_comes_next(toy):
     run(toy)
     note_changed_days(toy.published, {day(0)})
     toy.set_days({day(0): [("acme", "9")], day(2): [("acme", "9")]})
-    assert mart(run(toy, {day(2)}), FACT).days_written == (day(0), day(2))
+    assert mart(run(toy, {day(2)}), FACT).slices_written == (day(0), day(2))
     assert noted_days(toy.published) == set()
 
 
@@ -115,8 +115,8 @@ def test_a_view_that_says_something_else_is_published_whole(toy):
         sql.replace("CREATE VIEW", "CREATE OR REPLACE VIEW").replace("COALESCE(extra_usd, 0)", "1.000000000000")
     )
     result = run(toy, set())
-    assert mart(result, FACT).days_written == (day(0), day(1), day(2))
-    assert mart(result, CUBE).days_written == ()
+    assert mart(result, FACT).slices_written == (day(0), day(1), day(2))
+    assert mart(result, CUBE).slices_written == ()
 
 
 def test_a_new_mart_is_published_whole_and_a_withdrawn_one_goes(toy):
@@ -126,9 +126,9 @@ def test_a_new_mart_is_published_whole_and_a_withdrawn_one_goes(toy):
     toy.models[0] = withdrawn
     toy.write_manifest()
     result = run(toy, set())
-    assert mart(result, CUBE).days_written == (day(0), day(1), day(2))
+    assert mart(result, CUBE).slices_written == (day(0), day(1), day(2))
     views = read(toy, "select view_name from duckdb_views() where not internal")
-    assert views == [(CUBE,)]
+    assert {name for (name,) in views} == {ROLL_UP, CUBE}
 
 
 def test_a_new_description_is_published_without_writing_a_row(toy):
@@ -143,7 +143,31 @@ def test_a_new_description_is_published_without_writing_a_row(toy):
 def test_a_column_more_is_published_whole(toy):
     run(toy)
     toy.execute(f"alter table marts.{CUBE} add column note varchar")
-    assert mart(run(toy, set()), CUBE).days_written == (day(0), day(1), day(2))
+    assert mart(run(toy, set()), CUBE).slices_written == (day(0), day(1), day(2))
+
+
+def test_a_roll_up_is_written_by_month(toy):
+    toy.set_days({day(31): [("acme", "1")], day(59): [("acme", "2")]})
+    run(toy)
+    before = toy.files()
+    toy.set_days({day(31): [("acme", "3")], day(59): []})
+    result = run(toy, {day(31), day(59)})
+    assert mart(result, ROLL_UP).slices_written == (day(31),)
+    assert mart(result, ROLL_UP).slices_removed == (day(59),)
+    kept = [file for file in before if file.startswith(f"{ROLL_UP}/usage_month=2026-01")]
+    assert [toy.files()[file] for file in kept] == [before[file] for file in kept]
+    assert_same_rows(toy)
+
+
+def test_rows_of_a_roll_up_without_a_day_are_published(toy):
+    toy.execute(f"insert into marts.{ROLL_UP} values (null, 'search', 1, 2)")
+    run(toy)
+    toy.execute(f"update marts.{ROLL_UP} set feature = 'drafts' where usage_date is null")
+    run(toy, set())
+    assert read(toy, f"select feature from {ROLL_UP} where usage_date is null") == [("drafts",)]
+    toy.execute(f"delete from marts.{ROLL_UP} where usage_date is null")
+    run(toy, set())
+    assert_same_rows(toy)
 
 
 @settings(max_examples=8, deadline=None)

@@ -13,8 +13,9 @@ from orchestration.publishing.parquet import (
     plan_batches,
     write_slices,
 )
+from orchestration.publishing.slices import Slicing
 
-SHAPE = Shape(True, "", (Column("usage_date", "DATE"), Column("n", "BIGINT")))
+SHAPE = Shape(Slicing.DAY, "", (Column("usage_date", "DATE"), Column("n", "BIGINT")))
 
 
 @settings(max_examples=30)

@@ -49,7 +49,7 @@ def test_a_mart_by_another_time(toy):
 def test_a_mart_by_day_without_a_day(toy):
     toy.models[3]["config"]["event_time"] = "usage_date"
     toy.write_manifest()
-    with pytest.raises(PublishError, match="alerts is published by day and has no usage_date"):
+    with pytest.raises(PublishError, match="alerts is built by day and has no usage_date"):
         run(toy)
 
 

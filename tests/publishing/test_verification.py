@@ -4,7 +4,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from toy_warehouse import CUBE, FACT, assert_same_rows, day, model, read, run
+from toy_warehouse import CUBE, FACT, ROLL_UP, assert_same_rows, day, model, read, run
 
 from orchestration.publishing import publish as publish_module
 from orchestration.publishing.errors import PublishError
@@ -103,7 +103,7 @@ def test_a_file_that_suffers_on_its_way_is_refused(toy, monkeypatch, spoil):
 
 
 @pytest.mark.parametrize("spoil", [Path.unlink, cut_off])
-@pytest.mark.parametrize("folder", [f"{FACT}/usage_date=2026-01-01", "unit_economics_by_feature_day"])
+@pytest.mark.parametrize("folder", [f"{FACT}/usage_date=2026-01-01", f"{ROLL_UP}/usage_month=2026-01", "alerts"])
 def test_a_published_file_that_is_lost_or_cut_off_is_written_again(toy, spoil, folder):
     run(toy)
     (file,) = (toy.published / folder).iterdir()

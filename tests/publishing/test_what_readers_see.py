@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from toy_warehouse import CUBE, FACT, assert_same_rows, day, read, run
+from toy_warehouse import CUBE, FACT, ROLL_UP, assert_same_rows, day, read, run
 
 from orchestration.publishing.reader import current_version
 
@@ -18,8 +18,8 @@ def test_every_public_mart_holds_the_rows_of_the_warehouse(toy):
     assert (toy.published / "marts.duckdb").readlink() == Path(f"marts-{result.version}.duckdb")
     tables = {name for (name,) in read(toy, "select table_name from duckdb_tables()")}
     views = {name for (name,) in read(toy, "select view_name from duckdb_views() where not internal")}
-    assert tables == {"unit_economics_by_feature_day", "alerts", "published_info", "published_files"}
-    assert views == {FACT, CUBE}
+    assert tables == {"alerts", "published_info", "published_files"}
+    assert views == {FACT, CUBE, ROLL_UP}
 
 
 def test_a_reader_without_our_code_opens_the_link(toy):
@@ -67,15 +67,15 @@ def test_published_info_says_what_the_version_is(toy):
     result = run(toy)
     rows = read(
         toy,
-        "select version, dbt_invocation_id, mart, is_partitioned, row_count, days_count, first_date, "
+        "select version, dbt_invocation_id, mart, slicing, row_count, days_count, first_date, "
         "last_date from published_info order by mart",
     )
     head = (result.version, "run-1")
     assert rows == [
-        (*head, "alerts", False, 0, None, None, None),
-        (*head, FACT, True, 6, 3, day(0), day(2)),
-        (*head, "unit_economics_by_feature_day", False, 3, None, None, None),
-        (*head, CUBE, True, 6, 3, day(0), day(2)),
+        (*head, "alerts", "whole", 0, None, None, None),
+        (*head, FACT, "day", 6, 3, day(0), day(2)),
+        (*head, ROLL_UP, "month", 3, None, None, None),
+        (*head, CUBE, "day", 6, 3, day(0), day(2)),
     ]
     listed = {file for (file,) in read(toy, "select file from published_files")}
     assert listed == set(toy.files())
