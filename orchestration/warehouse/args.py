@@ -52,6 +52,9 @@ def build_arguments(
         *sorted(tests),
         "--indirect-selection",
         "empty",
+        # A model takes its unit tests along even so.
+        "--exclude-resource-type",
+        "unit_test",
         *event_time_arguments(window),
         *(["--full-refresh"] if full_refresh else []),
     ]

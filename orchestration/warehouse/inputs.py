@@ -59,7 +59,7 @@ class Inputs:
 def current_inputs(settings: Settings, manifest: DbtManifest) -> Inputs:
     """Read what has landed and the price book, and return the fingerprints of every op's inputs."""
     specs = {spec.name: spec for spec in all_table_specs()}
-    inputs = {op: manifest.inputs_of(op) for op in DbtOp}
+    inputs = manifest.inputs
     # The manifest of the landing zone tells which slices count, and so it is in every fingerprint already.
     tables = {op: inputs[op].tables_of(_LANDING) & specs.keys() for op in DbtOp}
     landed, rows = _landed_slices(settings, specs.values())

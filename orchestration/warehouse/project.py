@@ -166,11 +166,15 @@ class DbtManifest:
         """Return the unique ids of the models and sources that a model reads."""
         return self._parents(self.models[key])
 
-    def inputs_of(self, op: DbtOp) -> OpInputs:
-        """Return what the tables of `op` are made of: their own code and that of every view under them.
+    @cached_property
+    def inputs(self) -> Mapping[DbtOp, OpInputs]:
+        """What the tables of each op are made of: their own code and that of every view under them.
 
         Views hold no rows, so a view alone has nothing that could be stale but its code.
         """
+        return {op: self._inputs_of(op) for op in DbtOp}
+
+    def _inputs_of(self, op: DbtOp) -> OpInputs:
         owned = self.models_of(op)
         code = set(owned)
         sources: set[tuple[str, str]] = set()

@@ -14,6 +14,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +54,14 @@ def fingerprint(parts: Iterable[object]) -> str:
 def files_fingerprint(paths: Iterable[Path]) -> str:
     """Return a hash over the names and contents of files; the order does not matter."""
     return fingerprint(
-        (path.name, hashlib.sha256(path.read_bytes()).hexdigest())
+        (path.name, _content_hash(path, path.stat().st_mtime_ns, path.stat().st_size))
         for path in sorted(paths, key=lambda path: (path.name, str(path)))
     )
+
+
+@lru_cache(maxsize=64)
+def _content_hash(path: Path, _mtime_ns: int, _size: int) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def day_fingerprints(inputs: Sequence[DailyInput], static: str) -> dict[date, str]:
