@@ -21,7 +21,8 @@ _LINES = """
         case when h % 3 = 0 then 'anthropic' else 'openai' end as provider,
         case h % 3 when 0 then 'claude-sonnet-4-5-20250929' when 1 then 'gpt-4.1-2025-04-14'
             else 'gpt-4.1-mini-2025-04-14' end as model,
-        ['support_copilot', 'rag_answers', 'draft_writer', 'search_assist', 'ticket_classifier'][1 + (h2 % 5)::bigint] as feature,
+        ['support_copilot', 'rag_answers', 'draft_writer', 'search_assist', 'ticket_classifier'][1 + (h2 % 5)::bigint]
+            as feature,
         'tenant_' || lpad(((h2 // 5) % 85)::varchar, 3, '0') as tenant_id,
         'user_' || (h2 % 5000) as user_id,
         case when h2 % 50 = 0 then 'error' else 'success' end as outcome,

@@ -1,7 +1,7 @@
 """What the project's macros look like to sqlfluff, whose jinja templater knows neither `return` nor `adapter.dispatch`.
 
-Belongs here: for each macro that a model calls, SQL of the same shape, or the names that the real macro returns. Does not
-belong here: meaning; nothing but the linter reads this.
+Belongs here: for each macro that a model calls, SQL of the same shape, or the names that the real macro returns. Does
+not belong here: meaning; nothing but the linter reads this.
 """
 
 from __future__ import annotations

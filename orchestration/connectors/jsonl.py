@@ -96,9 +96,7 @@ def land_json_lines(
         ConnectorError: When there is no input, or a user id and no key.
     """
     table = line_format.table
-    for segment in new_segments(
-        sink, table, find_inputs(sink.source_name, location, allow_empty=allow_empty)
-    ):
+    for segment in new_segments(sink, table, find_inputs(sink.source_name, location, allow_empty=allow_empty)):
         if sink.already_landed(table, segment.content_hash):
             continue
         with _database(sink.scratch, user_key) as database:
@@ -124,9 +122,7 @@ def _land_segment(
             blank, broken = _number_lines(segment, numbered)
             database.execute(sql.careful_view(numbered))
             database.execute("create or replace temp table kept as select * from checked")
-            landed = _copy(
-                database, "select * exclude (problem, line_number) from kept where problem is null", output
-            )
+            landed = _copy(database, "select * exclude (problem, line_number) from kept where problem is null", output)
             counted = database.execute("select count(*) from kept where problem = 'skipped'").fetchone()
             skipped = blank + (counted[0] if counted else 0)
             faults = database.execute(
@@ -202,9 +198,7 @@ class _Sql:
         )
 
     def fast_view(self, path: Path) -> str:
-        objects = {
-            name for field in self._format.fields if field.kind == "object" for name in field.spellings
-        }
+        objects = {name for field in self._format.fields if field.kind == "object" for name in field.spellings}
         columns = ", ".join(
             f"'{name}': '{'JSON' if name in objects else 'VARCHAR'}'" for name in ["event", *self._names]
         )
@@ -220,9 +214,7 @@ class _Sql:
         source = self._read(path, f"'__line': 'BIGINT', {columns}")
         parts: list[str] = []
         for field in self._format.fields:
-            value = (
-                f"coalesce({', '.join(f'nullif({_identifier(name)}, $$null$$)' for name in field.spellings)})"
-            )
+            value = f"coalesce({', '.join(f'nullif({_identifier(name)}, $$null$$)' for name in field.spellings)})"
             if field.kind == "object":
                 parts.append(f"{value} as {_identifier(field.name)}")
             else:
@@ -240,9 +232,7 @@ class _Sql:
         )
 
     def _view(self, texts: str, number: str) -> str:
-        typed = ", ".join(
-            f"{self._typed(field)} as {_identifier('_' + field.name)}" for field in self._format.fields
-        )
+        typed = ", ".join(f"{self._typed(field)} as {_identifier('_' + field.name)}" for field in self._format.fields)
         by_name = {field.target: field for field in self._format.fields}
         outputs = ", ".join(
             f"{_identifier('_' + by_name[column].name)} as {_identifier(column)}"
@@ -333,12 +323,8 @@ def _database(scratch: Path, user_key: UserKey) -> Iterator[duckdb.DuckDBPyConne
         return dictionary.take(encoded.indices)
 
     with duckdb.connect(config={"temp_directory": str(scratch / "spill")}) as database:
-        database.execute(
-            "set TimeZone = 'UTC'; set memory_limit = '1GB'; set preserve_insertion_order = false"
-        )
-        database.create_function(
-            "user_hash", user_hash, ["VARCHAR"], "VARCHAR", type="arrow", null_handling="special"
-        )
+        database.execute("set TimeZone = 'UTC'; set memory_limit = '1GB'; set preserve_insertion_order = false")
+        database.create_function("user_hash", user_hash, ["VARCHAR"], "VARCHAR", type="arrow", null_handling="special")
         yield database
 
 

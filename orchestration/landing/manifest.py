@@ -40,9 +40,7 @@ def read_manifests(landing: Path) -> pa.Table:
     )
 
 
-def add_to_manifest(
-    landing: Path, source_name: str, table_name: str, rows: Iterable[Mapping[str, Any]]
-) -> None:
+def add_to_manifest(landing: Path, source_name: str, table_name: str, rows: Iterable[Mapping[str, Any]]) -> None:
     """Add versions to a manifest and replace its file in one step; rows that are there already are not added twice."""
     current = read_manifest(landing, source_name, table_name)
     new = pa.Table.from_pylist([dict(row) for row in rows], schema=MANIFEST_SCHEMA)

@@ -26,9 +26,7 @@ _NEWEST = """
 """
 
 
-def current_slices(
-    landing: Path, tables: Iterable[TableSpec], as_known_at: datetime | None = None
-) -> pa.Table:
+def current_slices(landing: Path, tables: Iterable[TableSpec], as_known_at: datetime | None = None) -> pa.Table:
     """Return the manifest rows that count, as of a moment (None: now), with the manifest's schema.
 
     Window tables: the newest version of each day. State tables: the newest version. Logs: every segment.

@@ -73,9 +73,7 @@ class PullResult:
 class Pull:
     """One pull of one source; the `PullSink` that connectors write to."""
 
-    def __init__(
-        self, landing: Path, source_name: str, pulled_at: datetime, staging: Path, pull_id: str
-    ) -> None:
+    def __init__(self, landing: Path, source_name: str, pulled_at: datetime, staging: Path, pull_id: str) -> None:
         self.source_name = source_name
         self.pull_id = pull_id
         self.pulled_at = pulled_at
@@ -159,15 +157,11 @@ class Pull:
                 files.append((day, path))
         for day, path in files:
             row_count = pq.read_metadata(path).num_rows
-            self._place(
-                table, path, day, row_count, segment_hash, slice_key=segment_hash, input_file=input_file
-            )
+            self._place(table, path, day, row_count, segment_hash, slice_key=segment_hash, input_file=input_file)
             self._results[table.name].rows_landed += row_count
         if not files:
             # Remembered, so that a segment without a good row is not read again.
-            self._add_version(
-                table, None, 0, segment_hash, None, slice_key=segment_hash, input_file=input_file
-            )
+            self._add_version(table, None, 0, segment_hash, None, slice_key=segment_hash, input_file=input_file)
 
     def already_landed(self, table: TableSpec, segment_hash: str) -> bool:
         """Tell whether a segment with this content has landed before, or in this pull."""
@@ -191,7 +185,7 @@ class Pull:
         result.rows_skipped += rows_skipped
 
     def ledger(self, table: TableSpec) -> dict[str, Any]:
-        """Return what the connector noted about its inputs in earlier pulls; changes are kept when the pull ends well."""
+        """Return what the connector noted of its inputs in earlier pulls; changes are kept when the pull ends well."""
         if table.name not in self._ledgers:
             path = self._landing / self.source_name / table.name / "_ledger.json"
             self._ledgers[table.name] = json.loads(path.read_text()) if path.exists() else {}
@@ -404,7 +398,7 @@ def _check_schema(table: TableSpec, got: pa.Schema, expected: pa.Schema) -> None
         have = got.field(name).type if name in got.names else None
         if want != have:
             raise SchemaError(
-                f"table {table.name}, column {name}: expected {want or 'no such column'}, got {have or 'no such column'}"
+                f"table {table.name}, column {name}: expected {want or 'no column'}, got {have or 'no column'}"
             )
     raise SchemaError(f"table {table.name}: expected the columns {expected.names}, got {got.names}")
 

@@ -81,9 +81,7 @@ def landing(tmp_path):
 
 
 def test_a_line_lands_on_its_utc_day_with_its_values(landing):
-    landing.write(
-        "a.jsonl", line(ts="2026-10-01T23:30:00-02:00", tenant_id="acme", cost_usd="0.000000000123")
-    )
+    landing.write("a.jsonl", line(ts="2026-10-01T23:30:00-02:00", tenant_id="acme", cost_usd="0.000000000123"))
     landing.pull()
     ((day, started_at, tenant, cost),) = landing.rows("usage_date, started_at, tenant_id, cost_usd")
     assert str(day) == "2026-10-02"
@@ -138,17 +136,13 @@ def test_a_line_that_is_not_an_object_is_quarantined(landing, text):
 
 
 def test_other_events_and_blank_lines_are_counted_as_skipped(landing):
-    landing.write(
-        "a.jsonl", line(), "", '{"event": "http.request", "prompt": "secret"}', line(request_id="r2")
-    )
+    landing.write("a.jsonl", line(), "", '{"event": "http.request", "prompt": "secret"}', line(request_id="r2"))
     result = landing.pull()
     assert (result.rows_read, result.rows_landed, result.rows_skipped) == (4, 2, 2)
 
 
 def test_both_spellings_of_a_field_are_read(landing):
-    landing.write(
-        "a.jsonl", line(tenantId="acme", tenant_id=..., usageApi="openai.chat", usage={"prompt_tokens": 7})
-    )
+    landing.write("a.jsonl", line(tenantId="acme", tenant_id=..., usageApi="openai.chat", usage={"prompt_tokens": 7}))
     landing.pull()
     assert landing.rows("tenant_id, usage_api, usage") == [("acme", "openai.chat", '{"prompt_tokens":7}')]
 
@@ -238,9 +232,7 @@ def test_a_whole_last_line_without_a_newline_lands(landing):
 def test_no_user_id_and_no_prompt_reaches_the_disk(landing):
     landing.write(
         "a.jsonl",
-        line(
-            user_id="jane.doe@example.com", prompt="my secret plan", messages=[{"content": "my secret plan"}]
-        ),
+        line(user_id="jane.doe@example.com", prompt="my secret plan", messages=[{"content": "my secret plan"}]),
         '{"event": "llm.request", "user_id": "jane.doe@example.com", "prompt": "my secret plan"',
         line(user_id="jane.doe@example.com", input_tokens=-1, completion="my secret plan"),
     )
@@ -290,8 +282,7 @@ def test_every_line_is_landed_quarantined_or_skipped(tmp_path_factory, lines):
     landing.write("a.jsonl", *lines)
     result = landing.pull()
     bads = sum(
-        text in ("{", "[]", "\ufffd") or '"?"' in text or "yesterday" in text or ": -1" in text
-        for text in lines
+        text in ("{", "[]", "\ufffd") or '"?"' in text or "yesterday" in text or ": -1" in text for text in lines
     )
     others = sum(not text.strip() or '"other"' in text for text in lines) + (not lines)
     assert result.rows_read == max(len(lines), 1)

@@ -82,11 +82,11 @@ def test_every_version_is_kept_and_an_earlier_moment_sees_the_earlier_one(store)
 
 def test_a_double_where_a_decimal_is_meant_is_refused_by_name(store):
     data = pa.table({"usage_date": pa.array([FIRST]), "amount_usd": pa.array([1.0])})
-    with pytest.raises(
-        SchemaError, match=r"costs, column amount_usd: expected decimal128\(38, 12\), got double"
-    ):  # noqa: SIM117
-        with store.pull("bill") as pull:
-            pull.replace_window(COSTS, WINDOW, data)
+    with (
+        pytest.raises(SchemaError, match=r"costs, column amount_usd: expected decimal128\(38, 12\), got double"),
+        store.pull("bill") as pull,
+    ):
+        pull.replace_window(COSTS, WINDOW, data)
 
 
 def test_rows_outside_of_the_window_are_refused(store):
