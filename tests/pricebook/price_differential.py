@@ -184,7 +184,7 @@ class _Without:
 
 def random_cases(aliases: Iterable[AliasRow], count: int, seed: int) -> list[Case]:
     """Return `count` random requests over all models of the compared providers."""
-    rng = random.Random(seed)  # noqa: S311
+    rng = random.Random(seed)
     names: dict[tuple[str, str], list[str]] = defaultdict(list)
     for row in aliases:
         names[row.provider, row.model].append(row.alias)
