@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from conftest import moment
 
 from orchestration.pricebook import edition
 from orchestration.pricebook.__main__ import main
-from orchestration.pricebook.book import ALIASES_FILE, PRICES_FILE, read_aliases, read_prices
+from orchestration.pricebook.book import ALIASES_FILE, PRICES_FILE, PriceRow, load_book, read_aliases, read_prices
 
 NOW = datetime(2026, 12, 24, 12, tzinfo=UTC)
 
@@ -25,6 +26,12 @@ def copy(tmp_path: Path, seeds: Path) -> Path:
 
 def contents(folder: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+
+
+def price(folder: Path, provider: str, model: str, at: str) -> PriceRow:
+    row = load_book(folder).price_for(provider, model, "input", at=moment(at))
+    assert row is not None
+    return row
 
 
 def test_a_refresh_of_the_committed_book_changes_nothing(copy: Path) -> None:
@@ -47,13 +54,14 @@ def test_what_changed_in_either_source_is_closed_appended_and_told(
     path.write_text(text.replace(line, line.replace(",2.5,", ",25,")))
     price_map = tmp_path / "map.json"
     rerank = {"litellm_provider": "cohere", "mode": "rerank", "input_cost_per_query": 0.0025}
-    price_map.write_text(json.dumps({"sample_spec": {}, "rerank-v3.5": rerank}))
+    grok = {"litellm_provider": "azure_ai", "input_cost_per_token": 9e-6, "output_cost_per_token": 9e-6}
+    price_map.write_text(json.dumps({"sample_spec": {}, "rerank-v3.5": rerank, "azure_ai/grok-4.3": grok}))
+    assert price(copy, "azure.ai.inference", "grok-4.3", "2026-12-25").source == "genai-prices"
 
     assert main(["--seeds", str(copy), "--all", "refresh", "--litellm-map", str(price_map)]) == 0
 
     told = capsys.readouterr().out
-    assert "genai-prices: 2 rows appended, 1 closed" in told
-    assert "litellm: 2 rows appended, 1 closed" in told
+    assert "litellm: 4 rows appended, 1 closed" in told
     for figure in ("$25/M", "$2.5/M", "$2/k", "$2.5/k", "tenfold_change"):
         assert figure in told
 
@@ -64,6 +72,11 @@ def test_what_changed_in_either_source_is_closed_appended_and_told(
     assert (past.price_usd_per_kcount, present.price_usd_per_kcount) == (2, Decimal("2.5"))
     assert past.valid_to == present.valid_from
     assert present.note == "undated first_seen"
+
+    today = first.known_to
+    assert today is not None
+    own = price(copy, "azure.ai.inference", "grok-4.3", (today + timedelta(days=1)).isoformat())
+    assert (own.source, own.price_usd_per_mtok) == ("litellm", 9)
 
 
 def test_nothing_is_written_while_the_book_would_not_be_sound_and_a_lost_one_is_made_anew(
@@ -103,6 +116,14 @@ def test_check_reads_further_overrides_and_names_both_rows(copy: Path, capsys: p
     told = capsys.readouterr().out.replace("\n", "")
     assert "override:openai/o3:cache_read:before-cut" in told
     assert "mine:openai/o3:cache_read:before-cut" in told
+    with (copy / "price_terms.csv").open("a") as terms:
+        terms.write("openai,,,,,101,,2026-01-01T00:00:00Z,,\n")
+    with (copy / "price_multipliers.csv").open("a") as multipliers:
+        multipliers.write("openai,mood,good,,1.1,2026-01-01T00:00:00Z,,manual,,\n")
+    assert main(["--seeds", str(copy), "check"]) == 1
+    told = capsys.readouterr().out
+    assert "term_out_of_bounds" in told
+    assert "unknown_dimension" in told
 
 
 def test_a_file_that_cannot_be_read_is_an_error_and_not_a_trace(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -290,6 +290,25 @@ def test_m11_a_source_that_disagrees_completes_nothing_and_is_reported(tmp_path:
     ]
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_entry_under_a_models_own_name_comes_before_its_aliases(tmp_path: Path, genai: Listing, order: int) -> None:
+    gpt5 = {"input_cost_per_token": 1.25e-6, "output_cost_per_token": 10e-6}
+    entries = {
+        "gpt-5": entry(**gpt5, input_cost_per_audio_token=7e-6),
+        "gpt-5-2025-08-07": entry(**gpt5, input_cost_per_audio_token=9e-6),
+    }
+    found = added(tmp_path, genai, **dict(list(entries.items())[::order]))
+    assert found.listing.spans[PriceKey("openai", "gpt-5", "input_audio")][0].price == 7
+
+
+def test_g4_a_regional_price_is_a_price_of_the_model_and_not_a_name(tmp_path: Path, genai: Listing) -> None:
+    regional = entry("azure", input_cost_per_token=2.75e-6)
+    found = added(tmp_path, genai, **{"azure/eu/gpt-4o-2024-11-20": regional})
+    assert found.aliases == []
+    ((key, (span,)),) = found.listing.spans.items()
+    assert (key.model, key.region, span.price) == ("gpt-4o", "eu", Decimal("2.75"))
+
+
 def test_m8_a_hosts_own_price_comes_before_that_of_another_host(tmp_path: Path) -> None:
     listing = dated(provider="azure.ai.inference", input="2", output="8")
     listing.borrowed.add(("azure.ai.inference", "m"))
