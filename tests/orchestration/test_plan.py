@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +23,7 @@ def test_ranges_cover_every_day_once_and_bridge_no_wider_gap(wanted: set[date], 
     assert len(covered) == len(set(covered))
     assert wanted <= set(covered)
     assert all(window.start in wanted and window.end - timedelta(days=1) in wanted for window in ranges)
-    gaps = [(later.start - earlier.end).days for earlier, later in zip(ranges, ranges[1:], strict=False)]
+    gaps = [(later.start - earlier.end).days for earlier, later in pairwise(ranges)]
     assert all(gap > max_gap for gap in gaps)
 
 
