@@ -13,7 +13,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,6 +22,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+from duckdb.func import ARROW, SPECIAL
 
 from orchestration.connectors.base import PullSink, QuarantinedRow, TableSpec
 from orchestration.connectors.log_files import MAX_LINE_BYTES, Segment, find_inputs, masked, new_segments
@@ -308,11 +309,11 @@ class _Sql:
 
 
 @contextmanager
-def _database(scratch: Path, user_key: UserKey) -> Iterator[duckdb.DuckDBPyConnection]:
+def _database(scratch: Path, user_key: UserKey) -> Generator[duckdb.DuckDBPyConnection]:
     keyed: list[bytes] = []
     hashes: dict[str | None, str | None] = {None: None}
 
-    def user_hash(ids: pa.ChunkedArray) -> Any:
+    def user_hash(ids: Any) -> Any:
         encoded = ids.combine_chunks().dictionary_encode()
         if not keyed and encoded.null_count < len(encoded):
             keyed.append(user_key().encode())
@@ -324,7 +325,8 @@ def _database(scratch: Path, user_key: UserKey) -> Iterator[duckdb.DuckDBPyConne
 
     with duckdb.connect(config={"temp_directory": str(scratch / "spill")}) as database:
         database.execute("set TimeZone = 'UTC'; set memory_limit = '1GB'; set preserve_insertion_order = false")
-        database.create_function("user_hash", user_hash, ["VARCHAR"], "VARCHAR", type="arrow", null_handling="special")
+        text: list[Any] = ["VARCHAR"]
+        database.create_function("user_hash", user_hash, text, text[0], type=ARROW, null_handling=SPECIAL)
         yield database
 
 

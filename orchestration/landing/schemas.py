@@ -52,14 +52,14 @@ QUARANTINE_SCHEMA = pa.schema(
 
 def landed_schema(table: TableSpec) -> pa.Schema:
     """Return the schema of a landed file: who delivered it in which pull, then the table's own columns."""
-    return pa.schema([("source_name", pa.string()), ("pull_id", pa.string()), *table.schema])
+    return pa.schema([pa.field("source_name", pa.string()), pa.field("pull_id", pa.string()), *table.schema])
 
 
 def data_schema(table: TableSpec) -> pa.Schema:
     """Return the schema of what a connector hands over: `usage_date` in front where the table has days."""
     if table.kind is TableKind.STATE:
         return table.schema
-    return pa.schema([("usage_date", pa.date32()), *table.schema])
+    return pa.schema([pa.field("usage_date", pa.date32()), *table.schema])
 
 
 def all_table_specs() -> tuple[TableSpec, ...]:

@@ -16,7 +16,7 @@ import json
 import secrets
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -98,10 +98,10 @@ class Pull:
         """
         _check_schema(table, data.schema, data_schema(table))
         days = data["usage_date"]
-        low, high = (pc.min(days).as_py(), pc.max(days).as_py()) if data.num_rows else (None, None)
-        if low is not None and (low < window.start or high >= window.end):
+        covered = _days_of(data)
+        if covered and (covered[0] < window.start or covered[-1] >= window.end):
             raise SchemaError(
-                f"table {table.name}: rows of {low} to {high} in a pull of [{window.start}, {window.end})"
+                f"table {table.name}: rows of {covered[0]} to {covered[-1]} in a pull of [{window.start}, {window.end})"
             )
         newest = self._newest_hashes(table, by_day=True)
         for day in window.days():
@@ -147,7 +147,7 @@ class Pull:
         files: list[tuple[date, Path]] = []
         if data is not None:
             _check_schema(table, data.schema, data_schema(table))
-            for day in sorted(pc.unique(data["usage_date"]).to_pylist()):
+            for day in _days_of(data):
                 rows = data.filter(pc.equal(data["usage_date"], pa.scalar(day, pa.date32())))
                 files.append((day, self._write(table, rows.drop_columns(["usage_date"]))))
         if parquet_dir is not None:
@@ -167,7 +167,7 @@ class Pull:
         """Tell whether a segment with this content has landed before, or in this pull."""
         if table.name not in self._segments:
             manifest = read_manifest(self._landing, self.source_name, table.name)
-            self._segments[table.name] = set(manifest["slice_key"].to_pylist())
+            self._segments[table.name] = {str(key) for key in manifest["slice_key"].to_pylist()}
         return segment_hash in self._segments[table.name]
 
     def quarantine(self, table: TableSpec, rows: Sequence[QuarantinedRow]) -> None:
@@ -226,8 +226,8 @@ class Pull:
 
     def _newest_hashes(self, table: TableSpec, *, by_day: bool) -> dict[date | None, str]:
         manifest = read_manifest(self._landing, self.source_name, table.name).sort_by("pull_id")
-        days = manifest["usage_date"].to_pylist() if by_day else [None] * manifest.num_rows
-        return dict(zip(days, manifest["content_hash"].to_pylist(), strict=True))
+        rows = manifest.select(["usage_date", "content_hash"]).to_pylist()
+        return {row["usage_date"] if by_day else None: row["content_hash"] for row in rows}
 
     def _land(
         self, table: TableSpec, rows: pa.Table, day: date, newest_hash: str | None, window: Window | None
@@ -334,7 +334,7 @@ class LandingStore:
         return result
 
     @contextlib.contextmanager
-    def pull(self, source_name: str) -> Iterator[Pull]:
+    def pull(self, source_name: str) -> Generator[Pull]:
         """Open a pull; it becomes visible when the block ends well, and leaves nothing when it does not."""
         ensure_schema_files(self.root)
         staging_root = self.root / "_staging" / source_name
@@ -376,7 +376,7 @@ def finish_commit(landing: Path, staging: Path) -> None:
 
 
 @contextlib.contextmanager
-def _exclusive(landing: Path, source_name: str) -> Iterator[None]:
+def _exclusive(landing: Path, source_name: str) -> Generator[None]:
     folder = landing / "_locks"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / f"{source_name}.lock").open("w") as handle:
@@ -401,6 +401,11 @@ def _check_schema(table: TableSpec, got: pa.Schema, expected: pa.Schema) -> None
                 f"table {table.name}, column {name}: expected {want or 'no column'}, got {have or 'no column'}"
             )
     raise SchemaError(f"table {table.name}: expected the columns {expected.names}, got {got.names}")
+
+
+def _days_of(data: pa.Table) -> list[date]:
+    days: list[Any] = pc.unique(data["usage_date"]).to_pylist()
+    return sorted(days)
 
 
 def _content_hash(rows: pa.Table) -> str:
