@@ -1,0 +1,161 @@
+"""The main job, as a user starts it: one real Dagster run over every asset, then again, then after a restatement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from decimal import Decimal
+
+import dagster as dg
+import pytest
+from conftest import DAYS, LAST_DAY, Company
+
+from orchestration.publishing.reader import open_marts
+from orchestration.runtime.instance import open_instance
+from orchestration.runtime.run import load_definitions
+
+
+@contextmanager
+def instance_of(company: Company, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
+    """Open the Dagster instance that the UI would show."""
+    for name in ("DAGSTER_HOME", "TRUEUP_HOME", "DAGSTER_EVENT_BATCH_SIZE"):
+        monkeypatch.setenv(name, str(company.home))
+    with open_instance(company.settings) as instance:
+        yield instance
+
+
+def latest_materialization(instance: dg.DagsterInstance, key: dg.AssetKey) -> dg.AssetMaterialization:
+    record = instance.get_latest_materialization_event(key)
+    assert record is not None, key
+    assert record.asset_materialization is not None
+    return record.asset_materialization
+
+
+def test_it_ends_well_and_shows_the_figures(small_company: Company) -> None:
+    code, *_ = small_company.first_output.splitlines()
+    assert code == "0", small_company.first_output
+    for title in (
+        "Spend by feature",
+        "The ten dearest tenants",
+        "Cost per accepted outcome",
+        "make ui",
+        "marts.duckdb",
+    ):
+        assert title in small_company.first_output
+    assert "Warning" not in small_company.first_output
+
+
+def test_it_is_one_run_that_materialises_every_asset_and_day(
+    small_company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = {(LAST_DAY - timedelta(days=back)).isoformat() for back in range(DAYS)}
+    with instance_of(small_company, monkeypatch) as instance:
+        graph = load_definitions().resolve_asset_graph()
+        (run,) = instance.get_runs()
+        assert run.status is dg.DagsterRunStatus.SUCCESS
+        assert run.job_name == "main"
+        for key in graph.materializable_asset_keys:
+            if graph.get(key).is_partitioned:
+                assert instance.get_materialized_partitions(key) == days, key
+            else:
+                assert latest_materialization(instance, key), key
+
+
+def test_every_check_was_evaluated_and_none_that_blocks_failed(
+    small_company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with instance_of(small_company, monkeypatch) as instance:
+        graph = load_definitions().resolve_asset_graph()
+        found = instance.event_log_storage.get_latest_asset_check_execution_by_key(list(graph.asset_check_keys))
+        evaluations = {}
+        for key in graph.asset_check_keys:
+            assert key in found, key
+            event = found[key].event
+            assert event is not None
+            assert event.dagster_event is not None
+            evaluations[key] = event.dagster_event.asset_check_evaluation_data
+        lost = [key for key, evaluation in evaluations.items() if not evaluation.passed and evaluation.blocking]
+        assert lost == []
+        assert {key.name for key in evaluations} >= {"nothing_lost", "quarantine_empty", "in_bounds"}
+
+
+def test_a_breach_shows_its_rows_and_its_runbook_in_the_ui(
+    small_company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sample bills a service that nobody instrumented, so a share of the bill belongs to nobody."""
+    with instance_of(small_company, monkeypatch) as instance:
+        key = dg.AssetCheckKey(dg.AssetKey(["alerts", "alert_unattributed_shares"]), "in_bounds")
+        record = instance.event_log_storage.get_latest_asset_check_execution_by_key([key])[key]
+        assert record.event is not None
+        assert record.event.dagster_event is not None
+        evaluation = record.event.dagster_event.asset_check_evaluation_data
+        assert not evaluation.passed
+        rows = evaluation.metadata["breaching_rows"]
+        assert isinstance(rows, dg.TableMetadataValue)
+        assert len(rows.records) == evaluation.metadata["breaches"].value
+        assert str(evaluation.metadata["runbook"].value).endswith(".md")
+
+
+def test_readers_see_one_total_however_it_is_cut(small_company: Company) -> None:
+    with open_marts(small_company.home / "published") as marts:
+        totals = {
+            mart: marts.execute(f"select sum(effective_cost_usd) from {mart}").fetchone()
+            for mart in ("fct_llm_requests", "unit_economics_by_feature_day", "unit_economics_by_tenant_day")
+        }
+    assert len(set(totals.values())) == 1, totals
+    (total,) = totals["fct_llm_requests"] or (None,)
+    assert isinstance(total, Decimal)
+    assert total > 0
+
+
+def test_again_with_nothing_new_starts_no_dbt_and_publishes_nothing(
+    changing_company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company = changing_company
+    version, built = company.version, company.built_days
+    log = company.home / "dbt" / "logs" / "dbt.log"
+    log.unlink()
+    again = company.trueup("run")
+    assert again.returncode == 0, again.stdout + again.stderr
+    # Parsing, because the copy lies elsewhere, writes a log; building would add to it.
+    assert "batch" not in (log.read_text() if log.exists() else "")
+    assert not (company.home / "dbt" / "logs" / "output.log").read_text()
+    assert company.version == version
+    assert company.built_days == built
+    with instance_of(company, monkeypatch) as instance:
+        for name in ("staging/stg_openai__charges", "marts/fct_operations", "published/marts"):
+            metadata = latest_materialization(instance, dg.AssetKey(name.split("/"))).metadata
+            assert metadata["unchanged"].value is True, name
+
+
+def test_a_restated_bill_rebuilds_its_day_and_the_one_before(
+    changing_company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company = changing_company
+    day = company.restated_day("openai")
+    before, version = company.built_days, company.version
+    company.bill("openai", 2, day)
+    again = company.trueup("run")
+    assert again.returncode == 0, again.stdout + again.stderr
+    after = company.built_days
+    changed = {date.fromisoformat(key) for key in after if after[key] != before.get(key)}
+    assert changed == {day, day - timedelta(days=1)}
+    assert company.version != version
+    with instance_of(company, monkeypatch) as instance:
+        key = dg.AssetKey(["marts", "fct_provider_charges"])
+        metadata = latest_materialization(instance, key).metadata
+        assert metadata["built_days"].value == len(changed)
+
+
+def test_a_rebuilt_warehouse_says_the_same(changing_company: Company) -> None:
+    company = changing_company
+
+    def figures() -> list[tuple[object, ...]]:
+        with open_marts(company.home / "published") as marts:
+            return marts.execute("select * from unit_economics_by_tenant_feature_day order by all").fetchall()
+
+    before = figures()
+    rebuilt = company.trueup("rebuild")
+    assert rebuilt.returncode == 0, rebuilt.stdout + rebuilt.stderr
+    assert figures() == before

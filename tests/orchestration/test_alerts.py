@@ -1,0 +1,87 @@
+"""A breach is a failed check with its rows, and a message that says what to do."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+import pytest
+
+from orchestration.alerting.message import FailedCheck, render
+from orchestration.connectors.base import Window
+from orchestration.warehouse.alerts import evaluate_alerts
+
+NODE: dict[str, Any] = {"schema": "alerts", "name": "alert_spikes", "config": {"meta": {}}}
+OCTOBER = Window(date(2026, 10, 1), date(2026, 11, 1))
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Path:
+    path = tmp_path / "warehouse.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("create schema alerts")
+        connection.execute(
+            """
+            create table alerts.alert_spikes as
+            select 'spike' as alert_rule, case when day < 3 then 'warn' else 'error' end as severity,
+                   date '2026-09-30' + day::integer as usage_date, 'tenant' as scope_kind, 't' || day as scope_id,
+                   12.500000000000::decimal(38, 12) as observed_usd
+            from range(60) as days(day)
+            """
+        )
+    return path
+
+
+def evaluate(warehouse: Path, days: Window | None) -> dg.AssetCheckResult:
+    (result,) = evaluate_alerts(warehouse, [NODE], days)
+    return result
+
+
+def test_breaches_of_the_days_are_rows_in_the_metadata_the_newest_first(warehouse: Path) -> None:
+    result = evaluate(warehouse, Window(date(2026, 10, 1), date(2026, 10, 3)))
+    assert not result.passed
+    assert result.severity is dg.AssetCheckSeverity.WARN
+    assert result.metadata["breaches"].value == 2
+    rows = result.metadata["breaching_rows"]
+    assert isinstance(rows, dg.TableMetadataValue)
+    assert [row.data["usage_date"] for row in rows.records] == ["2026-10-02", "2026-10-01"]
+    assert rows.records[0].data["observed_usd"] == "12.5"
+    assert "dbt_project/docs/alerts/spikes.md" in (result.description or "")
+
+
+def test_the_worst_row_gives_the_severity_and_many_rows_are_counted_not_shown(warehouse: Path) -> None:
+    result = evaluate(warehouse, None)
+    assert result.severity is dg.AssetCheckSeverity.ERROR
+    assert result.metadata["breaches"].value == 60
+    rows = result.metadata["breaching_rows"]
+    assert isinstance(rows, dg.TableMetadataValue)
+    assert len(rows.records) == 50
+
+
+def test_no_breach_on_the_days_is_a_passed_check(warehouse: Path) -> None:
+    result = evaluate(warehouse, Window(date(2026, 8, 1), date(2026, 9, 1)))
+    assert result.passed
+    assert "breaching_rows" not in result.metadata
+
+
+def test_the_message_says_what_how_bad_which_rows_and_what_to_do() -> None:
+    rows = [{"tenant": f"t{number}", "usd": "12.5", "unknown": None} for number in range(12)]
+    text = render(
+        FailedCheck("alerts/spikes", "in_bounds", False, "WARN", "run-1", "12 in breach", "docs/spikes.md", rows, 40)
+    )
+    assert text.splitlines() == [
+        "WARN: in_bounds failed on alerts/spikes (figures are published)",
+        "12 in breach",
+        *(f"  tenant=t{number}, usd=12.5" for number in range(10)),
+        "  and 30 more",
+        "what to do: docs/spikes.md",
+        "run: run-1",
+    ]
+
+
+def test_a_check_that_blocks_says_that_nothing_was_published() -> None:
+    text = render(FailedCheck("marts/fct", "key", True, "ERROR", "run-1"))
+    assert text == "ERROR: key failed on marts/fct (nothing was published)\nrun: run-1"
