@@ -73,8 +73,9 @@ def test_an_interrupted_sample_is_written_again(tmp_path: Path) -> None:
         if fraction > 0.5:
             raise KeyboardInterrupt
 
+    generate(tmp_path, SMALL)
     with pytest.raises(KeyboardInterrupt):
-        generate(tmp_path, SMALL, stop)
+        generate(tmp_path, SampleOptions(days=4, requests=600, tenants=12), stop)
     assert generate(tmp_path, SMALL).generated
     reference = tmp_path / "reference"
     generate(reference, SMALL)

@@ -46,6 +46,19 @@ def test_one_service_writes_camel_case_and_epoch_milliseconds(story: Story) -> N
     assert all(isinstance(line["ts"], str) and line["ts"].endswith("Z") for line in lines if "request_id" in line)
 
 
+def test_lines_stand_in_the_order_in_which_calls_ended(story: Story) -> None:
+    file = story.manifest.requests / f"day={story.manifest.end_date}.jsonl"
+    ends: dict[str, int] = {}
+    for line in map(json.loads, file.read_text().splitlines()):
+        if "requestId" in line:
+            ends.setdefault(line["requestId"], line["ts"] + line["latencyMs"])
+        else:
+            began = datetime.fromisoformat(line["ts"])
+            ends.setdefault(line["request_id"], round(began.timestamp() * 1000) + line["latency_ms"])
+    assert len(ends) > 300
+    assert list(ends.values()) == sorted(ends.values())
+
+
 def test_some_days_are_compressed(story: Story) -> None:
     compressed = sorted(story.manifest.requests.glob("*.jsonl.gz"))
     assert len(compressed) == 3
@@ -163,6 +176,7 @@ def test_outcomes_name_something_that_happened(story: Story) -> None:
 
 def test_outcomes_come_late_are_clicked_twice_and_taken_back(story: Story) -> None:
     counts = story.truth["counts"]["outcomes"]
+    assert 0.04 < counts["late"] / (counts["accepted"] + counts["rejected"]) < 0.07
     events, distinct = story.rows("select count(*), count(distinct event_id) from outcomes")[0]
     assert events == story.manifest.outcome_lines
     assert 0 < events - distinct < events * 0.03
