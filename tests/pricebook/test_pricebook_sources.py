@@ -122,6 +122,13 @@ def test_no_alias_hides_a_model_and_none_names_an_unpriced_one(shipped: PriceBoo
         assert (row.provider, row.model) in models
 
 
+def test_a_borrowed_model_has_its_names_at_the_borrower_too() -> None:
+    row = AliasRow("azure.ai.openai", "gpt-4o-2024-11-20", "gpt-4o", "genai-prices", "")
+    spelled = names.spelled_out()
+    assert row in spelled
+    assert not any(row.provider == "gcp.gemini" and "claude" in row.alias for row in spelled)
+
+
 def test_names_are_prefixed_once() -> None:
     aliases = [AliasRow("openai", "gpt-x-2026", "gpt-x", "manual", "")]
     first = list(names.prefixed({("openai", "gpt-x")}, aliases))
