@@ -105,11 +105,15 @@ def ui(
     """Serve the Dagster UI with its schedules and sensors on 127.0.0.1."""
     import sys  # noqa: PLC0415
 
-    from orchestration.runtime.instance import dagster_environment, write_instance_config  # noqa: PLC0415
+    from orchestration.runtime.instance import (  # noqa: PLC0415
+        dagster_environment,
+        write_instance_config,
+        write_workspace,
+    )
 
     settings = _settings(home)
     write_instance_config(settings)
-    command = [sys.executable, "-m", "dagster", "dev", "-m", "orchestration.definitions"]
+    command = [sys.executable, "-W", "ignore", "-m", "dagster", "dev", "-w", str(write_workspace(settings))]
     os.execve(  # noqa: S606 - the UI takes this process's place, so that Ctrl-C reaches it
         sys.executable,
         [*command, "--host", "127.0.0.1", "--port", str(port)],

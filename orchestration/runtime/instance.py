@@ -5,11 +5,12 @@ Belongs here: `dagster.yaml` and the environment that Dagster reads. Does not be
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestration.settings import Settings
+from orchestration.settings import PROJECT_ROOT, Settings
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -50,6 +51,23 @@ def dagster_environment(settings: Settings) -> dict[str, str]:
         "DO_NOT_TRACK": "1",
         "TRUEUP_HOME": str(settings.home),
     }
+
+
+def write_workspace(settings: Settings) -> Path:
+    """Write `TRUEUP_HOME/dagster/workspace.yaml`, which tells servers what to load, and return its path.
+
+    The location bears the name that Dagster's project tools give it; another name makes each load warn.
+    """
+    path = settings.dagster_home / "workspace.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        "load_from:\n"
+        "  - python_module:\n"
+        "      module_name: orchestration.definitions\n"
+        f"      working_directory: {json.dumps(str(PROJECT_ROOT))}\n"
+        f"      location_name: {json.dumps(PROJECT_ROOT.name)}\n"
+    )
+    return path
 
 
 def write_instance_config(settings: Settings) -> Path:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import dagster as dg
 import pytest
 from conftest import DAYS, LAST_DAY, Company
 
+from orchestration.connectors.base import Window
+from orchestration.partitions import days_of_run
 from orchestration.publishing.reader import open_marts
 from orchestration.runtime.instance import open_instance
 from orchestration.runtime.run import load_definitions
@@ -95,6 +97,37 @@ def test_a_breach_shows_its_rows_and_its_runbook_in_the_ui(
         assert isinstance(rows, dg.TableMetadataValue)
         assert len(rows.records) == evaluation.metadata["breaches"].value
         assert str(evaluation.metadata["runbook"].value).endswith(".md")
+
+
+def test_each_failed_check_is_told_once(
+    small_company: Company, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with instance_of(small_company, monkeypatch) as instance:
+        sensor = load_definitions().get_repository_def().get_sensor_def("failed_checks")
+        first = sensor.evaluate_tick(dg.build_sensor_context(instance=instance))
+        told = [record.message for record in caplog.records if record.name == "trueup.alerts"]
+        assert any("alerts/alert_unattributed_shares" in message and "what to do: " in message for message in told)
+        caplog.clear()
+        sensor.evaluate_tick(dg.build_sensor_context(instance=instance, cursor=first.cursor))
+        assert not [record for record in caplog.records if record.name == "trueup.alerts"]
+
+
+def test_the_schedules_ask_for_today_and_yesterday_and_the_night_for_what_was_restated(
+    small_company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with instance_of(small_company, monkeypatch):
+        repository = load_definitions().get_repository_def()
+        now = datetime(2026, 11, 2, 4, 23, tzinfo=UTC)
+        requests = {}
+        for name in ("hourly", "nightly"):
+            context = dg.build_schedule_context(scheduled_execution_time=now, repository_def=repository)
+            (requests[name],) = repository.get_schedule_def(name).evaluate_tick(context).run_requests or []
+        for request in requests.values():
+            assert days_of_run(request.tags) == Window(date(2026, 11, 1), date(2026, 11, 3))
+        nightly = requests["nightly"].run_config["ops"]
+        assert nightly["pull_anthropic"]["config"] == {"restate": True}
+        assert nightly["dbt_daily"]["config"]["every_stale_day"] is True
+        assert not requests["hourly"].run_config
 
 
 def test_readers_see_one_total_however_it_is_cut(small_company: Company) -> None:
