@@ -247,7 +247,7 @@ def openai_usage(day: date, model: str, **columns: Any) -> dict[str, Any]:
     return _bucket(day) | dict.fromkeys(counts, 0) | {"model": model, "batch": False} | columns
 
 
-def anthropic_cost(day: date, token_type: str, amount_cents: str, **columns: Any) -> dict[str, Any]:
+def anthropic_cost(day: date, token_type: str | None, amount_cents: str, **columns: Any) -> dict[str, Any]:
     """A row of `anthropic_cost_report`: a charge for standard tokens, unless the columns say otherwise."""
     return (
         _bucket(day)
