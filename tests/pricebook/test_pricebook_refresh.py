@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from conftest import moment
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestration.pricebook import refresh
@@ -167,6 +167,7 @@ def timelines(draw: st.DrawFn) -> tuple[Span, ...]:
     )
 
 
+@settings(deadline=None)
 @given(timelines(), timelines(), DAYS, st.integers(-5, 60))
 def test_law_from_now_on_the_source_is_right_and_before_only_where_it_dates(
     held: tuple[Span, ...], said: tuple[Span, ...], now: datetime, day: int
@@ -178,6 +179,7 @@ def test_law_from_now_on_the_source_is_right_and_before_only_where_it_dates(
     assert (result and result.price) == (expected and expected.price)
 
 
+@settings(deadline=None)
 @given(timelines(), timelines(), DAYS, st.integers(0, 30))
 def test_law_a_restatement_twice_is_a_restatement_once(
     held: tuple[Span, ...], said: tuple[Span, ...], now: datetime, days_later: int
@@ -187,6 +189,7 @@ def test_law_a_restatement_twice_is_a_restatement_once(
     assert [(s.start, s.end, s.price) for s in twice] == [(s.start, s.end, s.price) for s in once]
 
 
+@settings(deadline=None)
 @given(st.lists(timelines(), min_size=1, max_size=4), st.integers(-5, 60), st.integers(0, 50))
 def test_law_a_refresh_never_changes_what_was_known(
     told: list[tuple[Span, ...]], valid_day: int, known_day: int
