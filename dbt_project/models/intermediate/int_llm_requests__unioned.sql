@@ -46,5 +46,6 @@ left join spans
   on
     observations.usage_date = spans.usage_date
     and observations.trace_id = spans.trace_id
-    and observations.span_id = spans.span_id
-    and observations.response_id is null
+    -- One side of an equality, not a condition of its own: DuckDB compares every pair of rows for the latter (67 s for
+    -- 250,000 requests, 10 s this way).
+    and case when observations.response_id is null then observations.span_id end = spans.span_id
