@@ -93,7 +93,8 @@ def current_inputs(settings: Settings, manifest: DbtManifest) -> Inputs:
         days=day_fingerprints(
             [daily(bills, BILLS), daily(outcomes, OUTCOMES), daily(requests, REQUESTS)], static(DbtOp.DAILY)
         ),
-        reference=static(DbtOp.REFERENCE),
+        # Views hold the paths that they read: after a move they would go on reading the folder they came from.
+        reference=fingerprint([static(DbtOp.REFERENCE), str(settings.home), str(settings.pricing)]),
         rollup_static=static(DbtOp.ROLLUP),
         rows=rows,
     )
