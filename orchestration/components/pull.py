@@ -19,7 +19,8 @@ from orchestration.components.sample import sample_secrets
 from orchestration.connectors import connector_class
 from orchestration.connectors.base import Connector, SecretResolver, TableKind, TableSpec, Window
 from orchestration.connectors.errors import ConnectorError, MissingSecretError
-from orchestration.landing.store import LandingStore, TableResult
+from orchestration.landing.results import TableResult
+from orchestration.landing.store import LandingStore
 from orchestration.partitions import ONE_DAY, days_of_step, start_date
 from orchestration.settings import Settings
 

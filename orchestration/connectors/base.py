@@ -6,7 +6,7 @@ Does not belong here: HTTP, files, parsing, and anything that knows Dagster, dbt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -119,6 +119,10 @@ class PullSink(Protocol):
 
     def ledger(self, table: TableSpec) -> dict[str, Any]:
         """Return the connector's own notes on its inputs; changes are kept when the pull ends well."""
+        ...
+
+    def count_unknown_fields(self, table: TableSpec, counts: Mapping[str, int]) -> None:
+        """Count fields of the input that the contract does not name, by name; they do not land."""
         ...
 
     def count_read(self, table: TableSpec, rows_read: int, rows_skipped: int = 0) -> None:

@@ -8,28 +8,35 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from orchestration.connectors.base import PullSink, SecretResolver, TableKind, TableSpec, Window
-from orchestration.connectors.jsonl import Field, LineFormat, land_json_lines
-from orchestration.connectors.llm_request_log import LogConfig, landed_columns
+from orchestration.connectors.base import PullSink, SecretResolver, TableSpec, Window
+from orchestration.connectors.jsonl import LogConfig, land_json_lines
+from orchestration.connectors.line_format import Field, FieldKind, LineFormat
+
+VERDICTS = ("accepted", "rejected", "reversed")
 
 FIELDS = (
     Field("event_id", required=True),
-    Field("ts", "moment", column="occurred_at", required=True),
+    Field("ts", FieldKind.MOMENT, column="occurred_at", required=True),
     Field("name", required=True),
     Field("tenant_id"),
-    Field("user_id", "user_id", column="user_hash"),
+    Field("user_id", FieldKind.USER_ID, column="user_hash"),
     Field("feature"),
-    Field("verdict", required=True, allowed=("accepted", "rejected", "reversed")),
-    Field("reverses"),
+    Field("verdict", required=True, allowed=VERDICTS),
+    Field("reverses", required_when=("verdict", "reversed")),
     Field("operation_id"),
     Field("request_id"),
     Field("trace_id"),
     Field("conversation_id"),
-    Field("value_usd", "decimal", type="decimal(38, 12)"),
+    Field("value_usd", FieldKind.USD, can_be_negative=True),
 )
 
-PRODUCT_OUTCOMES = TableSpec("product_outcomes", TableKind.APPEND, landed_columns(FIELDS))
-FORMAT = LineFormat(PRODUCT_OUTCOMES, "product.outcome", FIELDS)
+FORMAT = LineFormat(
+    "product_outcomes",
+    "product.outcome",
+    FIELDS,
+    any_of=("operation_id", "request_id", "trace_id", "conversation_id"),
+)
+PRODUCT_OUTCOMES = FORMAT.table
 
 
 class ProductOutcomeLog:
@@ -37,24 +44,23 @@ class ProductOutcomeLog:
 
     kind: ClassVar[str] = "product_outcome_log"
     tables: ClassVar[tuple[TableSpec, ...]] = (PRODUCT_OUTCOMES,)
-    Config = LogConfig
+    Config: ClassVar[type[LogConfig]] = LogConfig
 
     def __init__(self, source_name: str, config: LogConfig, secrets: SecretResolver) -> None:
-        self._source_name = source_name
+        del source_name  # the pull knows it
         self._config = config
         self._secrets = secrets
 
-    def pull(self, sink: PullSink, window: Window | None) -> None:  # noqa: ARG002
-        """Land every line that is new.
+    def pull(self, sink: PullSink, window: Window | None) -> None:
+        """Land every line that is new; a log is read by what is new in it, not by days.
+
+        Args:
+            sink: The pull to write to.
+            window: Ignored.
 
         Raises:
-            ConnectorError: When there is no input.
+            ConnectorError: When there is no input, or one cannot be read.
             MissingSecretError: When a line has a user id and the key is not set.
         """
-        land_json_lines(
-            sink,
-            FORMAT,
-            self._config.path,
-            allow_empty=self._config.allow_empty,
-            user_key=lambda: self._secrets(self._config.user_hash_key_env),
-        )
+        del window
+        land_json_lines(sink, FORMAT, self._config, self._secrets)

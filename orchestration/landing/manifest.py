@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,15 @@ def read_manifests(landing: Path) -> pa.Table:
     return pa.concat_tables(
         [MANIFEST_SCHEMA.empty_table(), *(pq.read_table(path, schema=MANIFEST_SCHEMA) for path in paths)]
     )
+
+
+def newest_pulled_at(landing: Path, source_name: str) -> datetime | None:
+    """Return the moment of a source's newest pull that changed anything, over all its tables."""
+    newest: list[datetime] = []
+    for path in landing.glob(f"{source_name}/*/_manifest.parquet"):
+        moments = pq.read_table(path, columns=["pulled_at"], schema=MANIFEST_SCHEMA)["pulled_at"]
+        newest += [moment for moment in [pc.max(moments).as_py()] if moment is not None]
+    return max(newest, default=None)
 
 
 def add_to_manifest(landing: Path, source_name: str, table_name: str, rows: Iterable[Mapping[str, Any]]) -> None:

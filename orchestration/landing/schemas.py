@@ -34,20 +34,12 @@ MANIFEST_SCHEMA = pa.schema(
         ("window_end", pa.date32()),
     ]
 )
-"""One row per landed slice and pull. `file` is relative to the landing root, NULL when the slice has no rows."""
+"""One row per landed file, and one per slice that a pull left without rows (`file` NULL; else relative to the root).
 
-QUARANTINE_SCHEMA = pa.schema(
-    [
-        ("source_name", pa.string()),
-        ("table_name", pa.string()),
-        ("pull_id", pa.string()),
-        ("input_file", pa.string()),
-        ("line_number", pa.int64()),
-        ("reason", pa.string()),
-        ("raw_excerpt", pa.string()),
-        ("quarantined_at", UTC_US),
-    ]
-)
+A slice is a day of a window table (`slice_key` empty), a segment of a log (its hash; once for each day that it has
+lines of), or all of a state table. `usage_date` is NULL for a segment without a good line. `quarantined_count` and
+`skipped_count` stand once for each segment or pull, so that they add up.
+"""
 
 
 def landed_schema(table: TableSpec) -> pa.Schema:

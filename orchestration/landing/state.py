@@ -16,14 +16,12 @@ import pyarrow as pa
 
 from orchestration.connectors.base import TableKind, TableSpec
 from orchestration.landing.manifest import read_manifests
+from orchestration.landing.schemas import MANIFEST_SCHEMA
 
-_NEWEST = """
-    select * from manifest
-    where list_contains($tables, table_name) and pulled_at <= $known_at
-    qualify row_number() over (
-        partition by source_name, table_name {slice} order by pull_id desc
-    ) = 1
-"""
+_NEWEST_FIRST = {
+    TableKind.WINDOW: "source_name, table_name, usage_date",
+    TableKind.STATE: "source_name, table_name",
+}
 
 
 def current_slices(landing: Path, tables: Iterable[TableSpec], as_known_at: datetime | None = None) -> pa.Table:
@@ -31,22 +29,20 @@ def current_slices(landing: Path, tables: Iterable[TableSpec], as_known_at: date
 
     Window tables: the newest version of each day. State tables: the newest version. Logs: every segment.
     """
-    specs = list(tables)
-    manifest = read_manifests(landing)
+    names: dict[TableKind, list[str]] = defaultdict(list)
+    for table in tables:
+        names[table.kind].append(table.name)
     known_at = as_known_at or datetime.max.replace(tzinfo=UTC)
-    parts: list[pa.Table] = []
+    parts = [MANIFEST_SCHEMA.empty_table()]
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
-        connection.register("manifest", manifest)
-        for kind, slice_columns in (
-            (TableKind.WINDOW, ", usage_date"),
-            (TableKind.APPEND, ", usage_date, slice_key"),
-            (TableKind.STATE, ""),
-        ):
-            names = [table.name for table in specs if table.kind is kind]
-            query = _NEWEST.format(slice=slice_columns)
-            result = connection.execute(query, {"tables": names, "known_at": known_at})
-            parts.append(result.to_arrow_table().cast(manifest.schema))
+        connection.register("manifest", read_manifests(landing))
+        for kind, of_kind in names.items():
+            query = "select * from manifest where list_contains($tables, table_name) and pulled_at <= $known_at"
+            if kind in _NEWEST_FIRST:
+                query += f" qualify row_number() over (partition by {_NEWEST_FIRST[kind]} order by pull_id desc) = 1"
+            current = connection.execute(query, {"tables": of_kind, "known_at": known_at})
+            parts.append(current.to_arrow_table().cast(MANIFEST_SCHEMA))
     return pa.concat_tables(parts)
 
 

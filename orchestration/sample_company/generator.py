@@ -43,7 +43,7 @@ from orchestration.sample_company.tables import (
     months_of,
     write_tables,
 )
-from orchestration.sample_company.text_columns import Ints, Text, concat, take, text_buffer
+from orchestration.sample_company.text_columns import Ints, Text, concat, recycled_memory, take, text_buffer
 from orchestration.sample_company.truth import GroundTruth, cut_ms, spend_by_date, write_cost_table
 
 COMPRESSED_DAYS = range(5, 8)
@@ -92,17 +92,19 @@ class Generator:
         request_lines = spans = gateway_lines = outcome_lines = 0
         outcomes = OutcomeCounts(0, 0, 0, 0)
         pending: dict[int, list[tuple[Ints, Text]]] = {}
-        for day, parts in self._parts():
-            for part in parts:
-                self._ledger.merge(part.ledger)
-                outcomes = outcomes.plus(part.outcomes)
-                request_lines += part.request_lines
-                spans += part.spans
-                gateway_lines += part.gateway_lines
-                for event_day, at_ms, lines in part.events:
-                    pending.setdefault(event_day, []).append((at_ms, lines))
-            outcome_lines += self._write_outcomes(day, pending)
-            self._progress(0.95 * (day + 1) / options.days, f"{self._date(day)}: {request_lines:,} requests")
+        with recycled_memory():
+            for day, parts in self._parts():
+                for part in parts:
+                    self._ledger.merge(part.ledger)
+                    outcomes = outcomes.plus(part.outcomes)
+                    request_lines += part.request_lines
+                    spans += part.spans
+                    gateway_lines += part.gateway_lines
+                    for event_day, at_ms, lines in part.events:
+                        pending.setdefault(event_day, []).append((at_ms, lines))
+                outcome_lines += self._write_outcomes(day, pending)
+                what = f"{self._date(day)}: {request_lines:,} requests"
+                self._progress(0.95 * (day + 1) / options.days, what)
         manifest = SampleManifest(
             self._out, options, request_lines, spans, gateway_lines, outcome_lines, generated=True
         )

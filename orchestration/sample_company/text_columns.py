@@ -5,7 +5,8 @@ Belongs here: everything that touches Arrow. Does not belong here: what a line s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any, TypeAlias
 
@@ -25,6 +26,20 @@ Text: TypeAlias = pa.StringArray
 _arrow: Any = pa
 _compute: Any = pc
 _NOTHING: Any = _arrow.scalar(None, _arrow.string())
+
+
+@contextmanager
+def recycled_memory() -> Generator[None]:
+    """Let Arrow take its memory from the C library, which keeps freed pages, for as long as the block lasts.
+
+    Measured: Arrow's own allocator gives them back at once, and half of the time of a line goes into page faults.
+    """
+    before = _arrow.default_memory_pool()
+    _arrow.set_memory_pool(_arrow.system_memory_pool())
+    try:
+        yield
+    finally:
+        _arrow.set_memory_pool(before)
 
 
 def fixed_width(text: Bytes) -> Text:

@@ -25,6 +25,7 @@ from orchestration.runtime import progress
 from orchestration.settings import Settings
 from orchestration.warehouse.args import build_arguments
 from orchestration.warehouse.assets import model_key, test_check_name
+from orchestration.warehouse.home import prepare_home
 from orchestration.warehouse.inputs import WIDEST_REACH, Inputs, current_inputs
 from orchestration.warehouse.plan import BuildCommand, Level, build_commands, contiguous_ranges, split_by_rows
 from orchestration.warehouse.project import DbtManifest, DbtOp
@@ -107,6 +108,7 @@ def build_reference(context: dg.AssetExecutionContext, manifest: DbtManifest, co
     """Build prices, names and views, unless they are what they would become."""
     settings = Settings.from_env()
     selection = Selection.of_step(context, manifest, DbtOp.REFERENCE)
+    prepare_home(settings)
     inputs = current_inputs(settings, manifest)
     yield from _build_part(context, settings, selection, DbtOp.REFERENCE, inputs.reference, force=config.force)
 

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 from loopback import LoopbackServer
 
 from orchestration.connectors.base import Connector, TableSpec, Window
-from orchestration.landing.store import LandingStore, PullResult
+from orchestration.landing.results import PullResult
+from orchestration.landing.store import LandingStore
 
 Row = dict[str, Any]
 

@@ -17,7 +17,8 @@ from pydantic import ValidationError
 
 from orchestration.connectors.company_tables import TABLES, CompanyTables, CompanyTablesConfig
 from orchestration.connectors.errors import ConnectorError
-from orchestration.landing.store import LandingStore, PullResult
+from orchestration.landing.results import PullResult
+from orchestration.landing.store import LandingStore
 
 SOURCE = "company"
 

@@ -21,7 +21,8 @@ from pydantic import ValidationError
 from orchestration.connectors import litellm_log
 from orchestration.connectors.errors import ConnectorError, MissingSecretError
 from orchestration.connectors.litellm_log import REQUESTS, LitellmLog, LitellmLogConfig
-from orchestration.landing.store import LandingStore, TableResult
+from orchestration.landing.results import TableResult
+from orchestration.landing.store import LandingStore
 
 SOURCE = "gateway"
 KEY = "a key for tests"

@@ -214,6 +214,22 @@ def test_reading_twice_lands_once_and_a_grown_or_rotated_log_lands_its_tail(land
     assert [row[0] for row in landing.rows("request_id")] == ["r0", "r1", "r2", "r3"]
 
 
+@pytest.mark.parametrize("spoilt", ['{"ts":', '{"ts": 1,', "[", '{"a": "', '{"a": 1}}'])
+def test_a_broken_line_takes_no_good_line_along(landing, spoilt):
+    """DuckDB's `ignore_errors` loses the line after one that ends in a colon or a comma."""
+    landing.write("a.jsonl", line(request_id="r0"), spoilt, line(request_id="r1"), line(request_id="r2"))
+    assert landing.pull().rows_landed == 3
+    assert landing.quarantine() == [("invalid_json", 2)]
+
+
+def test_a_log_that_was_compressed_after_it_landed_lands_nothing_again(landing):
+    path = landing.write("app.log", line(request_id="r0"), line(request_id="r1"))
+    assert landing.pull().rows_landed == 2
+    (landing.inbox / "app.log.1.gz").write_bytes(gzip.compress(path.read_bytes()))
+    path.write_text(line(request_id="r2") + "\n")
+    assert landing.pull().rows_landed == 1
+
+
 def test_a_half_written_last_line_waits_until_it_is_whole(landing):
     path = landing.write("app.log", line(request_id="r0"), line(request_id="r1")[:50], end="")
     result = landing.pull()
@@ -271,7 +287,9 @@ def test_an_excerpt_shows_the_shape_and_nothing_else(text):
 
 
 good = st.builds(lambda tokens: line(input_tokens=tokens), st.integers(0, 2**63 - 1))
-bad = st.sampled_from([line(input_tokens=-1), "{", "[]", line(outcome="?"), line(ts="yesterday"), "\ufffd"])
+bad = st.sampled_from(
+    [line(input_tokens=-1), "{", "[]", '{"ts":', '{"ts": 1,', line(outcome="?"), line(ts="yesterday"), "\ufffd"]
+)
 other = st.sampled_from(["", "   ", '{"event": "other"}'])
 
 
@@ -282,7 +300,8 @@ def test_every_line_is_landed_quarantined_or_skipped(tmp_path_factory, lines):
     landing.write("a.jsonl", *lines)
     result = landing.pull()
     bads = sum(
-        text in ("{", "[]", "\ufffd") or '"?"' in text or "yesterday" in text or ": -1" in text for text in lines
+        text in ("{", "[]", "\ufffd", '{"ts":', '{"ts": 1,') or '"?"' in text or "yesterday" in text or ": -1" in text
+        for text in lines
     )
     others = sum(not text.strip() or '"other"' in text for text in lines) + (not lines)
     assert result.rows_read == max(len(lines), 1)

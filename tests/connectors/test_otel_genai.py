@@ -21,7 +21,8 @@ from pydantic import ValidationError
 from orchestration.connectors import otel_genai
 from orchestration.connectors.errors import ConnectorError, MissingSecretError
 from orchestration.connectors.otel_genai import OtelGenai, OtelGenaiConfig
-from orchestration.landing.store import LandingStore, TableResult
+from orchestration.landing.results import TableResult
+from orchestration.landing.store import LandingStore
 
 SOURCE = "traces"
 KEY = "a key for tests"

@@ -13,7 +13,8 @@ import pytest
 
 from orchestration.connectors.litellm_log import LitellmLog, LitellmLogConfig
 from orchestration.connectors.otel_genai import OtelGenai, OtelGenaiConfig
-from orchestration.landing.store import LandingStore, PullResult
+from orchestration.landing.results import PullResult
+from orchestration.landing.store import LandingStore
 
 SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "samples"
 SPANS = SAMPLES / "otel_openai_v2_spans.jsonl"

@@ -21,7 +21,8 @@ from instrumented_app import PLANTED_PROMPT, PLANTED_USER
 from openai_loopback import Counted, openai_loopback
 
 from orchestration.connectors.otel_genai import OtelGenai, OtelGenaiConfig
-from orchestration.landing.store import LandingStore, TableResult
+from orchestration.landing.results import TableResult
+from orchestration.landing.store import LandingStore
 
 KEY = "a key for tests"
 LEGACY: dict[str, str] = {}

@@ -30,6 +30,7 @@ from orchestration.landing.store import LandingStore, PullResult
 
 PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
 ONE_DAY = timedelta(days=1)
+MADE_OF_PRICES = ("stg_pricing__model_prices", "stg_pricing__model_names", "int_model_prices__pivoted")
 
 Row = Mapping[str, Any]
 
@@ -144,7 +145,7 @@ class Company:
             else:
                 days = [row["bucket_start"].date() for row in rows]
                 pull.replace_window(spec, window or Window(min(days), max(days) + ONE_DAY), data)
-        result = store._last_result
+        result = pull.result
         assert result is not None
         return result
 
