@@ -25,8 +25,9 @@ import duckdb
 import pyarrow as pa
 
 from orchestration.connectors.base import TableKind, TableSpec, Window
+from orchestration.landing.results import PullResult
 from orchestration.landing.schemas import all_table_specs, data_schema, ensure_schema_files
-from orchestration.landing.store import LandingStore, PullResult
+from orchestration.landing.store import LandingStore
 
 PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
 ONE_DAY = timedelta(days=1)

@@ -72,7 +72,8 @@ def plans(empty_company: Company, tmp_path_factory: pytest.TempPathFactory) -> d
     with company.connect() as connection:
         connection.execute("set disabled_optimizers = 'build_side_probe_side,common_subplan'")
         explained = {
-            result.node.name: connection.execute(f"explain {result.node.compiled_code}").fetchall() for result in results
+            result.node.name: connection.execute(f"explain {result.node.compiled_code}").fetchall()
+            for result in results
         }
     return {name: rows[0][1] for name, rows in explained.items()}
 

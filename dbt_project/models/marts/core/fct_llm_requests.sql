@@ -61,10 +61,9 @@ billed as (
     on
       requests.usage_date = search_prices.usage_date
       and requests.provider = search_prices.provider
-      and search_prices.priced_model = ''
+      and case when requests.web_search_requests > 0 then '' end = search_prices.priced_model
       and search_prices.service_tier = ''
       and coalesce(billed_projects.provider_project, '') = search_prices.provider_project
-      and requests.web_search_requests > 0
   left join extra
     on requests.usage_date = extra.usage_date and requests.request_key = extra.request_key
 ),
