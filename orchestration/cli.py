@@ -1,4 +1,4 @@
-"""The command line: `trueup sample | run | ui | status | rebuild`.
+"""The command line: `trueup sample | run | ui | status | rebuild | restatements`.
 
 Belongs here: reading arguments, saying what happens, exit codes. Does not belong here: how anything is done.
 Imports inside functions keep `trueup --help` at a tenth of a second: Dagster alone takes a whole one.
@@ -80,11 +80,25 @@ def run(
 
 
 @app.command()
-def rebuild(home: HomeOption = None) -> None:
-    """Delete the warehouse and build it again from what has landed."""
+def rebuild(
+    home: HomeOption = None,
+    as_known_at: Annotated[
+        str | None, typer.Option(help="Build beside, as of what was known at this moment, such as 2026-11-03T08:00Z.")
+    ] = None,
+    into: Annotated[
+        Path | None, typer.Option(help="With --as-known-at: a new folder; default TRUEUP_HOME/as_known/<moment>.")
+    ] = None,
+) -> None:
+    """Delete the warehouse and build it again from what has landed; or build a past state in a folder of its own."""
     from orchestration.warehouse.runner import warehouse_lock  # noqa: PLC0415
 
     settings = _settings(home)
+    if as_known_at is not None:
+        published = _build_as_known(settings, _moment("--as-known-at", as_known_at), into)
+        _console.print(f"The marts as known then lie in {published}", soft_wrap=True, highlight=False)
+        return
+    if into is not None:
+        _fail("--into goes with --as-known-at; the warehouse itself is rebuilt in its place")
     if not settings.landing.is_dir():
         _fail(f"nothing has landed in {settings.landing}; run `trueup run` first")
     with warehouse_lock(settings):
@@ -95,6 +109,33 @@ def rebuild(home: HomeOption = None) -> None:
         ):
             path.unlink(missing_ok=True)
     _run_and_report(settings, BUILD_JOB, lambda: _days_to_run(settings, None, None), RunOptions())
+
+
+@app.command()
+def restatements(
+    since: Annotated[str, typer.Option("--from", help="The earlier moment, such as 2026-11-03T08:00Z.")],
+    until: Annotated[str | None, typer.Option("--to", help="The later moment; default now.")] = None,
+    into: Annotated[Path | None, typer.Option(help="The Parquet file; default below TRUEUP_HOME/as_known.")] = None,
+    home: HomeOption = None,
+) -> None:
+    """Write what changed between two moments of knowledge, by provider, day, tenant, feature and source."""
+    from orchestration.closing.errors import ClosingError  # noqa: PLC0415
+    from orchestration.closing.restatements import compare, default_file  # noqa: PLC0415
+
+    settings = _settings(home)
+    first = _moment("--from", since)
+    last = _moment("--to", until) if until else datetime.now(UTC)
+    before, after = (_build_as_known(settings, moment, None) for moment in (first, last))
+    try:
+        changed = compare(settings, (before, first), (after, last), into or default_file(settings, first, last))
+    except ClosingError as error:
+        _fail(str(error))
+    _console.print(
+        f"{changed.rows_count} cells changed: billed {changed.billed_change_usd:+f} USD, "
+        f"effective {changed.effective_change_usd:+f} USD; they lie in {changed.file}",
+        soft_wrap=True,
+        highlight=False,
+    )
 
 
 @app.command()
@@ -138,6 +179,29 @@ def _settings(home: Path | None) -> Settings:
         _fail(str(error))
     os.environ["TRUEUP_HOME"] = str(settings.home)
     return settings
+
+
+def _moment(option: str, text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        _fail(f"{option} must be an RFC 3339 moment such as 2026-11-03T08:00Z, got {text!r}")
+    if moment.tzinfo is None:
+        _fail(f"{option} needs a zone, for example {text}Z")
+    return moment.astimezone(UTC)
+
+
+def _build_as_known(settings: Settings, moment: datetime, into: Path | None) -> Path:
+    """Build the marts as of a moment and return the published folder."""
+    from orchestration.closing.as_known import build_as_known, default_folder  # noqa: PLC0415
+    from orchestration.closing.errors import ClosingError  # noqa: PLC0415
+
+    try:
+        with _console.status(f"building the marts as known at {moment.isoformat()}"):
+            built = build_as_known(settings, moment, into or default_folder(settings, moment))
+    except ClosingError as error:
+        _fail(str(error))
+    return built.settings.published
 
 
 def _fail(message: str) -> NoReturn:

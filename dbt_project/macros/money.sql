@@ -8,6 +8,11 @@ overflows above a million dollars. Nothing here divides.
   cast({{ expression }} as decimal(38, 12))
 {%- endmacro -%}
 
+{#- Cents, also in fractions of a cent, as dollars. -#}
+{%- macro usd_of_cents(expression) -%}
+  cast(cast({{ expression }} as decimal(28, 10)) * cast(0.01 as decimal(3, 2)) as decimal(38, 12))
+{%- endmacro -%}
+
 {%- macro zero_usd() -%}
   cast(0 as decimal(38, 12))
 {%- endmacro -%}

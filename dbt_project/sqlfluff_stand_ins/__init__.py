@@ -82,7 +82,7 @@ def usage_apis() -> dict[str, dict[str, object]]:
 
 landed_window = landed_state = landed_log
 class_cost_usd = fee_cost_usd = token_cost_usd = share_of_units = units_to_usd = usd = usd_to_units = _call
-first_known_value = moment_order = provider_name = ratio = served_tier_name = service_tier_name = _call
+usd_of_cents = first_known_value = moment_order = provider_name = ratio = served_tier_name = service_tier_name = _call
 sum_of_class_costs = usage_count = value_at_max = hash64 = json_text = json_bigint = whole_division = _call
 cube_measures = sum_of_cube_measures = _measures
 

@@ -65,13 +65,20 @@ class Selection:
     is_whole: bool
 
     @classmethod
-    def of_step(cls, context: dg.AssetExecutionContext, manifest: DbtManifest, op: DbtOp) -> Selection:
-        """Read what `context` selects of an op."""
+    def whole(cls, manifest: DbtManifest, op: DbtOp) -> Selection:
+        """Return everything of an op."""
         models = {model_key(node): node for node in manifest.models_of(op).values()}
         tests = {
             dg.AssetCheckKey(model_key(manifest.models[model]), test_check_name(node)): node
             for model, node in manifest.tests_of(op).values()
         }
+        return cls(models=models, tests=tests, is_whole=True)
+
+    @classmethod
+    def of_step(cls, context: dg.AssetExecutionContext, manifest: DbtManifest, op: DbtOp) -> Selection:
+        """Read what `context` selects of an op."""
+        whole = cls.whole(manifest, op)
+        models, tests = whole.models, whole.tests
         # In the order of the manifest: Dagster wants parents reported before children.
         selected_models = {key: node for key, node in models.items() if key in context.selected_asset_keys}
         selected_tests = {key: node for key, node in tests.items() if key in context.selected_asset_check_keys}

@@ -45,6 +45,7 @@ class Dbt:
     """dbt in this process; every command runs against one company."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self._home = folder / "home"
         self._arguments = [
             *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),

@@ -35,7 +35,7 @@ select
   case when usage_class <> 'web_search' then {{ service_tier_name('service_tier') }} end as service_tier,
   inference_geo,
   context_window,
-  cast(cast(amount_cents as decimal(28, 10)) * cast(0.01 as decimal(3, 2)) as decimal(38, 12)) as billed_cost_usd,
+  {{ usd_of_cents('amount_cents') }} as billed_cost_usd,
   upper(currency) as currency,
   cast(null as decimal(38, 12)) as quantity,
   cast(null as varchar) as quantity_unit
