@@ -23,7 +23,7 @@ from typing import Any
 
 import sqlalchemy
 from dagster import AssetKey, DagsterInvariantViolationError, EventLogRecord, EventRecordsFilter
-from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
+from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, DagsterEventType
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log.schema import (
     AssetKeyTable,
@@ -33,7 +33,7 @@ from dagster._core.storage.event_log.schema import (
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
-from dagster._serdes import ConfigurableClassData
+from dagster._serdes import ConfigurableClassData, deserialize_value
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import StaticPool
 
@@ -144,6 +144,59 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
         if event_records_filter.event_type in ASSET_CHECK_EVENTS:
             return SqlEventLogStorage.get_event_records(self, event_records_filter, limit, ascending)
         return super().get_event_records(event_records_filter, limit, ascending)
+
+    @property
+    def supports_partition_subset_in_asset_materialization_planned_events(self) -> bool:
+        """Plan a range of days with one event for each asset.
+
+        One event for each asset and day, as Dagster's class has it, is 22,935 events and 27 s before the first step
+        of a run over 417 days and 55 assets.
+        """
+        return True
+
+    def get_latest_asset_partition_materialization_attempts_without_materializations(
+        self, asset_key: AssetKey, after_storage_id: int | None = None
+    ) -> Mapping[str, tuple[str, int]]:
+        """Return (run, event number) of each day that was planned and not materialised since.
+
+        From these Dagster tells days that failed or are under way. Its own query does not look into a range.
+        """
+        attempts = dict(
+            super().get_latest_asset_partition_materialization_attempts_without_materializations(
+                asset_key, after_storage_id
+            )
+        )
+        planned = self._planned_in_ranges(asset_key, after_storage_id)
+        if planned:
+            done = self.get_latest_storage_id_by_partition(
+                asset_key, DagsterEventType.ASSET_MATERIALIZATION, set(planned)
+            )
+            for day, (run_id, event_id) in planned.items():
+                if event_id > max(done.get(day, 0), attempts.get(day, ("", 0))[1]):
+                    attempts[day] = (run_id, event_id)
+        return attempts
+
+    def _planned_in_ranges(self, asset_key: AssetKey, after_storage_id: int | None) -> dict[str, tuple[str, int]]:
+        events = SqlEventLogStorageTable.c
+        query = (
+            sqlalchemy.select(events.id, events.run_id, events.event)
+            .where(
+                events.asset_key == asset_key.to_string(),
+                events.dagster_event_type == DagsterEventType.ASSET_MATERIALIZATION_PLANNED.value,
+                events.partition.is_(None),
+                events.id > (after_storage_id or 0),
+            )
+            .order_by(events.id)
+        )
+        with self.index_connection() as connection:
+            rows = connection.execute(query).fetchall()
+        planned: dict[str, tuple[str, int]] = {}
+        for event_id, run_id, event in rows:
+            entry = deserialize_value(event, EventLogEntry)
+            subset = entry.get_dagster_event().asset_materialization_planned_data.partitions_subset
+            for day in subset.get_partition_keys() if subset is not None else ():
+                planned[day] = (run_id, event_id)
+        return planned
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store events of one run in one transaction per file.

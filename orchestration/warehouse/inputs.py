@@ -29,6 +29,8 @@ REQUESTS = Reach(days_before=9, days_after=1)
 
 WIDEST_REACH = Reach(days_before=9, days_after=1)
 
+_SLICE_COLUMNS = ["source_name", "table_name", "usage_date", "slice_key", "content_hash", "row_count"]
+
 _LANDING = "landing"
 _PRICING = "pricing"
 
@@ -106,7 +108,8 @@ def _landed_slices(
     """Return, for each table and day, what identifies the slices that count, and the rows of each day."""
     slices: dict[str, dict[date | None, list[object]]] = defaultdict(lambda: defaultdict(list))
     rows: dict[date, int] = defaultdict(int)
-    for row in current_slices(settings.landing, tables, settings.as_known_at).to_pylist():
+    current = current_slices(settings.landing, tables, settings.as_known_at)
+    for row in current.select(_SLICE_COLUMNS).to_pylist():
         identity = (row["source_name"], row["slice_key"], row["content_hash"])
         slices[row["table_name"]][row["usage_date"]].append(identity)
         if row["usage_date"] is not None:

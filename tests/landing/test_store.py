@@ -18,7 +18,7 @@ from orchestration.landing import commit
 from orchestration.landing.errors import ConservationError, LandingError, SchemaError, SourceBusyError
 from orchestration.landing.manifest import read_manifest, read_manifests
 from orchestration.landing.schemas import landed_schema
-from orchestration.landing.state import current_slices, input_fingerprints, state_fingerprint
+from orchestration.landing.state import current_slices
 from orchestration.landing.store import LandingStore
 
 COSTS = TableSpec("costs", TableKind.WINDOW, pa.schema([("amount_usd", pa.decimal128(38, 12))]))
@@ -399,25 +399,3 @@ def test_two_processes_never_pull_one_source_at_once(store):
         other.join()
     with store.pull("bill"), store.pull("another source"[:7]):
         pass
-
-
-# -- fingerprints -------------------------------------------------------------------------------------------
-
-
-def test_a_fingerprint_moves_only_with_its_own_day(store):
-    land_costs(store, (FIRST, "1"), (SECOND, "2"))
-    before = input_fingerprints(store.root, [COSTS])
-    land_costs(store, (FIRST, "1"), (SECOND, "3"))
-    after = input_fingerprints(store.root, [COSTS])
-    assert before[FIRST] == after[FIRST]
-    assert before[SECOND] != after[SECOND]
-
-
-def test_a_fingerprint_comes_back_with_its_content(store):
-    fingerprints = [input_fingerprints(store.root, [COSTS]) for amount in "121" if land_costs(store, (FIRST, amount))]
-    assert fingerprints[0] == fingerprints[2] != fingerprints[1]
-
-
-def test_the_fingerprint_of_copies_is_that_of_the_newest(store):
-    seen = [state_fingerprint(store.root, [PLANS]) for plans in ("a", "b", "a") if land_plans(store, plans)]
-    assert seen[0] == seen[2] != seen[1]

@@ -25,6 +25,8 @@ DAYS = [f"2026-10-{day:02d}" for day in range(1, 11)]
     backfill_policy=dg.BackfillPolicy.single_run(),
 )
 def daily() -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+    if "broken" in dg.AssetExecutionContext.get().run.tags:
+        raise dg.Failure("broken")
     yield dg.MaterializeResult("requests", metadata={"rows": 3})
     yield dg.MaterializeResult("bills")
     yield dg.AssetCheckResult(asset_key="requests", check_name="good", passed=True)
@@ -39,17 +41,29 @@ def rollup() -> None:
 DEFINITIONS = dg.Definitions(assets=[daily, rollup], jobs=[dg.define_asset_job("all", partitions_def=PARTITIONS)])
 
 
-def run_on(instance: dg.DagsterInstance, first: str = DAYS[0], last: str = DAYS[-1]) -> dg.ExecuteInProcessResult:
+def run_on(
+    instance: dg.DagsterInstance, first: str = DAYS[0], last: str = DAYS[-1], *, broken: bool = False
+) -> dg.ExecuteInProcessResult:
     tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
-    return DEFINITIONS.resolve_job_def("all").execute_in_process(instance=instance, tags=tags)
-
-
-def story(instance: dg.DagsterInstance, run_id: str) -> list[tuple[str, str | None, str | None]]:
-    return sorted(
-        (entry.dagster_event.event_type_value, str(entry.dagster_event.asset_key), entry.dagster_event.partition)
-        for entry in instance.all_logs(run_id)
-        if entry.dagster_event is not None and entry.dagster_event.event_type_value != "ENGINE_EVENT"
+    if broken:
+        tags["broken"] = "yes"
+    return DEFINITIONS.resolve_job_def("all").execute_in_process(
+        instance=instance, tags=tags, raise_on_error=not broken
     )
+
+
+def story(instance: dg.DagsterInstance, run_id: str) -> list[tuple[str, str, str]]:
+    """What happened, with an event for each day where one speaks of a range."""
+    told = []
+    for entry in instance.all_logs(run_id):
+        event = entry.dagster_event
+        if event is None or event.event_type_value == "ENGINE_EVENT":
+            continue
+        days = [event.partition]
+        if event.is_asset_materialization_planned and event.asset_materialization_planned_data.partitions_subset:
+            days = list(event.asset_materialization_planned_data.partitions_subset.get_partition_keys())
+        told += [(event.event_type_value, str(event.asset_key), str(day)) for day in days]
+    return sorted(told)
 
 
 def index(instance: dg.DagsterInstance) -> dict[str, object]:
@@ -89,6 +103,35 @@ def test_what_it_wrote_dagsters_own_reads(pooled: dg.DagsterInstance, tmp_path: 
     with dg.DagsterInstance.local_temp(str(storage)) as stock:
         assert story(stock, written.run_id) == story(pooled, written.run_id)
         assert index(stock) == index(pooled)
+
+
+def test_a_range_is_planned_by_one_event_and_its_days_are_failed_until_they_are_done(
+    pooled: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    """From days that were planned and are not done, the UI tells failed ones and those under way."""
+
+    def attempts(instance: dg.DagsterInstance) -> set[str]:
+        storage = instance.event_log_storage
+        return set(
+            storage.get_latest_asset_partition_materialization_attempts_without_materializations(
+                dg.AssetKey("requests")
+            )
+        )
+
+    def planned_count(instance: dg.DagsterInstance, run_id: str) -> int:
+        entries = [entry.dagster_event for entry in instance.all_logs(run_id)]
+        return sum(event is not None and event.is_asset_materialization_planned for event in entries)
+
+    (tmp_path / "stock").mkdir()
+    with dg.DagsterInstance.local_temp(str(tmp_path / "stock")) as stock:
+        for instance, planned in ((pooled, 3), (stock, 9)):
+            run_on(instance, DAYS[0], DAYS[4])
+            failed = run_on(instance, DAYS[3], DAYS[6], broken=True)
+            assert not failed.success
+            assert planned_count(instance, failed.run_id) == planned
+            assert attempts(instance) == set(DAYS[3:7])
+            run_on(instance, DAYS[6], DAYS[6])
+            assert attempts(instance) == set(DAYS[3:6])
 
 
 def test_check_evaluations_come_oldest_first_and_only_once(pooled: dg.DagsterInstance) -> None:
