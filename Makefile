@@ -7,7 +7,7 @@ export DO_NOT_TRACK := 1
 # pyright is a Node program; this one brings Node as a wheel and itself with it.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: help run test check ui bench prices fmt clean
+.PHONY: help run test check ui bench prices close replay adjustments fmt clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -37,6 +37,15 @@ bench: $(INSTALLED) ## measure against hand-written DuckDB (minutes; 10 M reques
 
 prices: $(INSTALLED) ## refresh the price book and print what changed
 	$(BIN)/python -m orchestration.pricebook refresh
+
+close: $(INSTALLED) ## keep a month for good: MONTH=2026-10, and REASON="…" when days are not reconciled
+	$(BIN)/trueup close "$$MONTH" $(if $(REASON),--reason "$$REASON")
+
+replay: $(INSTALLED) ## build a closed month again and compare every byte: RECEIPT=data/closed/2026-10/receipt.json
+	$(BIN)/trueup replay "$$RECEIPT"
+
+adjustments: $(INSTALLED) ## write what has changed in closed months since
+	$(BIN)/trueup adjustments
 
 fmt: $(INSTALLED) ## format everything
 	$(BIN)/ruff check --fix .

@@ -1,4 +1,4 @@
-"""The command line: `trueup sample | run | ui | status | rebuild | restatements`.
+"""The command line: `trueup --help` lists what it can do.
 
 Belongs here: reading arguments, saying what happens, exit codes. Does not belong here: how anything is done.
 Imports inside functions keep `trueup --help` at a tenth of a second: Dagster alone takes a whole one.
@@ -133,6 +133,71 @@ def restatements(
     _console.print(
         f"{changed.rows_count} cells changed: billed {changed.billed_change_usd:+f} USD, "
         f"effective {changed.effective_change_usd:+f} USD; they lie in {changed.file}",
+        soft_wrap=True,
+        highlight=False,
+    )
+
+
+@app.command()
+def close(
+    month: Annotated[str, typer.Argument(help="YYYY-MM, of UTC days.")],
+    reason: Annotated[str | None, typer.Option(help="Why it is closed although days are not reconciled.")] = None,
+    home: HomeOption = None,
+) -> None:
+    """Keep the published figures of a month for good, with a receipt that reproduces them."""
+    from orchestration.closing.close import close_month  # noqa: PLC0415
+    from orchestration.closing.errors import ClosingError  # noqa: PLC0415
+    from orchestration.closing.receipt import RECEIPT_FILE  # noqa: PLC0415
+    from orchestration.publishing.errors import NotPublishedError  # noqa: PLC0415
+
+    try:
+        closed = close_month(_settings(home), month, reason)
+    except (ClosingError, NotPublishedError) as error:
+        _fail(str(error))
+    _console.print(f"{month} is closed: {closed.folder / RECEIPT_FILE}", soft_wrap=True, highlight=False)
+
+
+@app.command()
+def replay(
+    receipt: Annotated[Path, typer.Argument(help="closed/<month>/receipt.json of an installation.")],
+    into: Annotated[Path | None, typer.Option(help="A new folder; default below TRUEUP_HOME/as_known.")] = None,
+    home: HomeOption = None,
+) -> None:
+    """Build a closed month again from what was known, and compare every byte."""
+    from orchestration.closing.errors import ClosingError  # noqa: PLC0415
+    from orchestration.closing.replay import replay as replay_receipt  # noqa: PLC0415
+
+    settings = _settings(home)
+    try:
+        with _console.status(f"building {receipt.parent.name} again"):
+            replayed = replay_receipt(
+                settings, receipt, into or settings.home / "as_known" / f"replay-{receipt.absolute().parent.name}"
+            )
+    except ClosingError as error:
+        _fail(str(error))
+    if not replayed.is_identical:
+        _fail("\n".join([f"{replayed.month} came out differently:", *replayed.differences, *replayed.explanations]))
+    _console.print(
+        f"{replayed.month}: all {replayed.files_count} files came out in the same bytes",
+        soft_wrap=True,
+        highlight=False,
+    )
+
+
+@app.command()
+def adjustments(home: HomeOption = None) -> None:
+    """Write what has changed in closed months since, to be booked in the open period."""
+    from orchestration.closing.adjustments import open_adjustments  # noqa: PLC0415
+    from orchestration.closing.errors import ClosingError  # noqa: PLC0415
+    from orchestration.publishing.errors import NotPublishedError  # noqa: PLC0415
+
+    try:
+        booked = open_adjustments(_settings(home))
+    except (ClosingError, NotPublishedError) as error:
+        _fail(str(error))
+    _console.print(
+        f"{booked.row_count} adjustments for {booked.booked_month:%Y-%m}: billed {booked.billed_change_usd:+f} USD, "
+        f"effective {booked.effective_change_usd:+f} USD; they lie in {booked.file}",
         soft_wrap=True,
         highlight=False,
     )

@@ -53,12 +53,14 @@ class AsKnown:
         as_known_at: The moment.
         days: The UTC days that had landed by then, in one range.
         version: The published version.
+        manifest: The dbt project that it was built by.
     """
 
     settings: Settings
     as_known_at: datetime
     days: Window
     version: str
+    manifest: DbtManifest
 
 
 def default_folder(settings: Settings, moment: datetime) -> Path:
@@ -149,7 +151,7 @@ def build_whole(home: Settings, manifest: DbtManifest, dbt: Dbt, on_node: NodeLi
     ):
         _require_good(dbt.run(arguments, on_node))
     result = publish(home.warehouse, home.published, manifest.path, None)
-    return AsKnown(settings=home, as_known_at=moment, days=days, version=result.version)
+    return AsKnown(settings=home, as_known_at=moment, days=days, version=result.version, manifest=manifest)
 
 
 def _require_good(result: CommandResult) -> None:

@@ -14,7 +14,9 @@ from pathlib import Path
 from harness import Company
 
 from orchestration.closing.as_known import AsKnown, build_whole, lay_out
+from orchestration.closing.close import close_state
 from orchestration.closing.price_book import PriceBook
+from orchestration.closing.receipt import ClosedMonth
 from orchestration.publishing.publish import publish
 from orchestration.settings import Settings
 from orchestration.warehouse.inputs import current_inputs
@@ -38,6 +40,11 @@ class Installation:
         self.company.roll_up()
         self.company.connect().close()
         publish(self.settings.warehouse, self.settings.published, self.manifest.path, None)
+        self.remember()
+
+    def remember(self) -> None:
+        """Note that what is published is made of what has landed."""
+        inputs = current_inputs(self.settings, self.manifest)
         rolled_up = inputs.rollup(inputs.days)
         WarehouseState(
             code=inputs.code[DbtOp.DAILY],
@@ -46,9 +53,13 @@ class Installation:
             published_days=inputs.days,
         ).save(self.settings.warehouse_state)
 
-    def as_known(self, moment: datetime, into: Path, prices: PriceBook | None = None) -> AsKnown:
-        """Build the marts as of a moment, as `build_as_known` does."""
-        home = lay_out(self.settings, moment, into, prices or PriceBook.of(self.settings))
+    def close(self, month: str, at: datetime, reason: str | None = None) -> ClosedMonth:
+        """Close a month at a moment."""
+        return close_state(self.settings, self.manifest, month, reason, now=lambda: at)
+
+    def as_known(self, settings: Settings, moment: datetime, into: Path, *, prices: PriceBook | None = None) -> AsKnown:
+        """Do what `build_as_known` does."""
+        home = lay_out(settings, moment, into, prices or PriceBook.of(settings))
         # Where the harness's dbt, which was parsed for one place, looks for the price book.
         (into / "seeds").unlink(missing_ok=True)
         (into / "seeds").symlink_to(home.pricing)

@@ -108,7 +108,7 @@ class Company:
 
     def copy(self, home: Path) -> Company:
         """Return a company that goes on from where this one stands."""
-        shutil.copytree(self.home, home)
+        shutil.copytree(self.home, home, symlinks=True)
         return Company(self._dbt, home)
 
     # -- before the build -----------------------------------------------------------------------------------

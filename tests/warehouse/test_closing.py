@@ -5,7 +5,7 @@ One company: two days of October are logged and billed, published, and closed; t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -16,12 +16,19 @@ import pytest
 from closing_lab import Installation
 from harness import Company, moment, openai_cost, openai_usage, request
 
+from orchestration.closing.adjustments import open_adjustments
 from orchestration.closing.as_known import AsKnown
 from orchestration.closing.errors import ClosingError
+from orchestration.closing.price_book import PriceBook
+from orchestration.closing.receipt import ClosedMonth, Receipt
+from orchestration.closing.replay import Replay, replay
 from orchestration.closing.restatements import compare
+from orchestration.connectors.base import Window
+from orchestration.landing.store import LandingStore
 from orchestration.publishing.reader import open_marts
+from orchestration.settings import Settings
 
-FIRST_DAY, LAST_DAY = date(2026, 10, 30), date(2026, 10, 31)
+UNBILLED_DAY, FIRST_DAY, LAST_DAY = date(2026, 9, 15), date(2026, 10, 30), date(2026, 10, 31)
 FIRST_BILL, SECOND_BILL = datetime(2026, 11, 2, tzinfo=UTC), datetime(2026, 11, 9, tzinfo=UTC)
 BETWEEN = FIRST_BILL + timedelta(days=1)
 
@@ -32,6 +39,9 @@ class Story:
 
     installation: Installation
     published_before: dict[str, list[tuple[Any, ...]]]
+    refusal: str
+    october: ClosedMonth
+    october_files: dict[str, bytes]
     folder: Path
 
 
@@ -39,6 +49,10 @@ def figures(published: Path) -> dict[str, list[tuple[Any, ...]]]:
     with open_marts(published) as marts:
         names = [name for (name,) in marts.execute("select mart from published_info order by mart").fetchall()]
         return {name: marts.execute(f"select * from {name} order by all").fetchall() for name in names}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*.parquet"))}
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +65,7 @@ def story(empty_company: Company, tmp_path_factory: pytest.TempPathFactory) -> S
         "llm_requests",
         [
             request(moment(day), tenant_id=tenant, input_tokens=tokens, output_tokens=0)
-            for day in (FIRST_DAY, LAST_DAY)
+            for day in (UNBILLED_DAY, FIRST_DAY, LAST_DAY)
             for tenant, tokens in (("acme", 3000), ("globex", 1000))
         ],
         at=logged_at,
@@ -73,16 +87,29 @@ def story(empty_company: Company, tmp_path_factory: pytest.TempPathFactory) -> S
         installation.run()
         if known_at == FIRST_BILL:
             before = figures(installation.settings.published)
-    return Story(installation, before, folder)
+            with pytest.raises(ClosingError) as refused:
+                installation.close("2026-09", BETWEEN)
+            october = installation.close("2026-10", BETWEEN, reason="the auditors come tomorrow")
+            files = contents(october.folder)
+    return Story(installation, before, str(refused.value), october, files, folder)
 
 
 @pytest.fixture(scope="module")
-def then(story: Story) -> AsKnown:
-    return story.installation.as_known(BETWEEN, story.folder / "then")
+def replayed(story: Story) -> Replay:
+    """October again, a week after its bill was restated."""
+    installation = story.installation
+    receipt = story.october.folder / "receipt.json"
+    return replay(installation.settings, receipt, story.folder / "replayed", build=installation.as_known)
 
 
-def test_the_marts_as_known_then_are_those_that_were_published_then(story: Story, then: AsKnown) -> None:
-    assert figures(then.settings.published) == story.published_before
+@pytest.fixture(scope="module")
+def then(replayed: Replay) -> Path:
+    """What was published at the moment of the close, built again for the replay."""
+    return replayed.folder.parents[1] / "published"
+
+
+def test_the_marts_as_known_then_are_those_that_were_published_then(story: Story, then: Path) -> None:
+    assert figures(then) == story.published_before
     assert figures(story.installation.settings.published) != story.published_before
 
 
@@ -95,12 +122,12 @@ def test_a_restated_bill_shows_before_and_after_with_the_moments(story: Story) -
 
 
 def test_between_two_moments_every_changed_cell_is_named_with_its_source(
-    story: Story, then: AsKnown, tmp_path: Path
+    story: Story, then: Path, tmp_path: Path
 ) -> None:
     settings = story.installation.settings
     changed = compare(
         settings,
-        (then.settings.published, BETWEEN),
+        (then, BETWEEN),
         (settings.published, SECOND_BILL + timedelta(days=1)),
         tmp_path / "changed.parquet",
     )
@@ -125,10 +152,128 @@ def test_between_two_moments_every_changed_cell_is_named_with_its_source(
 def test_a_folder_that_holds_something_else_is_left_alone(story: Story, tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("dear")
     with pytest.raises(ClosingError, match="holds something else"):
-        story.installation.as_known(BETWEEN, tmp_path)
+        story.installation.as_known(story.installation.settings, BETWEEN, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
 
 
-def test_nothing_is_built_of_a_time_before_everything(story: Story) -> None:
+def test_nothing_is_built_of_a_time_before_everything(story: Story, tmp_path: Path) -> None:
     with pytest.raises(ClosingError, match="nothing had landed by 2026-01-01"):
-        story.installation.as_known(datetime(2026, 1, 1, tzinfo=UTC), story.folder / "before everything")
+        installation = story.installation
+        installation.as_known(installation.settings, datetime(2026, 1, 1, tzinfo=UTC), tmp_path)
+
+
+# -- closing --------------------------------------------------------------------------------------------------
+
+
+def test_a_month_with_a_day_that_is_not_reconciled_is_closed_only_with_a_reason(story: Story) -> None:
+    assert story.refusal.splitlines()[:2] == [
+        "2026-09 is not closed: 1 days of a provider are not reconciled",
+        "  2026-09-15 openai: open",
+    ]
+    assert "REASON" in story.refusal
+    assert not (story.october.folder.parent / "2026-09").exists()
+
+
+def test_a_receipt_says_what_was_said_and_what_it_was_made_of(story: Story) -> None:
+    receipt = Receipt.read(story.october.folder / "receipt.json")
+    assert receipt == story.october.receipt
+    assert receipt.known_at == BETWEEN
+    assert receipt.totals["fct_provider_charges"] == {"billed_cost_usd": "17.000000000001"}
+    bills = [pull for pull in receipt.pulls if pull.table_name == "openai_costs"]
+    assert [(pull.source_name, pull.slices_count, pull.row_count) for pull in bills] == [("openai", 2, 2)]
+    assert {file.file for file in receipt.files} == set(story.october_files)
+    assert {"marts/unit_economics_by_tenant_day.parquet", "pulls.parquet"} <= set(story.october_files)
+    requests = duckdb.read_parquet(str(story.october.mart("fct_llm_requests")))
+    assert requests.select("usage_date, row_count, list_cost_usd").order("usage_date").fetchall() == [
+        (FIRST_DAY, 2, Decimal("0.008")),
+        (LAST_DAY, 2, Decimal("0.008")),
+    ]
+
+
+def test_z9_a_closed_month_is_replayed_to_the_last_byte_after_its_bill_was_restated(
+    story: Story, replayed: Replay
+) -> None:
+    assert (replayed.differences, replayed.explanations) == ([], [])
+    assert contents(replayed.folder) == story.october_files == contents(story.october.folder)
+
+
+def test_z7_a_later_change_is_booked_in_the_open_period_and_explains_every_digit(story: Story) -> None:
+    booked = open_adjustments(story.installation.settings)
+    assert booked.booked_month == date(2026, 11, 1)
+    assert booked.billed_change_usd == Decimal("2.5")
+    rows = duckdb.sql(f"select distinct closed_month, usage_date, changed_by from '{booked.file}'").fetchall()
+    assert rows == [(date(2026, 10, 1), LAST_DAY, "openai.openai_costs")]
+    closed = Decimal(story.october.receipt.totals["llm_usage_by_tenant_feature_model_day"]["billed_cost_usd"] or "0")
+    ((adjusted,),) = duckdb.sql(
+        f"select sum(billed_cost_change_usd) from '{booked.file}' where tenant_id is not null"
+    ).fetchall()
+    now = story.installation.company.value(
+        "select sum(billed_cost_usd) from marts.fct_llm_requests where usage_date >= '2026-10-01'"
+    )
+    assert closed + adjusted == now
+
+
+@pytest.fixture
+def copy(story: Story, tmp_path: Path) -> Installation:
+    """The installation, to be changed."""
+    installation = Installation(story.installation.company.copy(tmp_path / "company"))
+    installation.remember()
+    return installation
+
+
+def test_a_booked_adjustment_is_not_booked_again(copy: Installation) -> None:
+    november = copy.close("2026-11", datetime(2026, 12, 2, tzinfo=UTC))
+    ((booked,),) = duckdb.sql(f"select sum(billed_cost_change_usd) from '{november.adjustments}'").fetchall()
+    assert booked == Decimal("2.5")
+    assert open_adjustments(copy.settings).row_count == 0
+
+
+def test_a_replay_of_another_state_names_the_files_that_differ(story: Story, tmp_path: Path) -> None:
+    installation = story.installation
+
+    def the_present(settings: Settings, moment: datetime, into: Path, *, prices: PriceBook) -> AsKnown:
+        present = replace(settings, as_known_at=SECOND_BILL)
+        return AsKnown(present, SECOND_BILL, Window(FIRST_DAY, LAST_DAY), "", installation.manifest)
+
+    replayed = replay(installation.settings, story.october.folder / "receipt.json", tmp_path, build=the_present)
+    assert not replayed.is_identical
+    assert "marts/restatements.parquet differs, 0 rows became 1" in replayed.differences
+    assert "marts/fct_llm_requests.parquet differs" in replayed.differences
+    assert "marts/fct_outcomes.parquet differs" not in replayed.differences
+
+
+def test_a_closed_month_stays_closed(copy: Installation) -> None:
+    with pytest.raises(ClosingError, match="2026-10 is closed"):
+        copy.close("2026-10", BETWEEN, reason="again")
+    with pytest.raises(ClosingError, match="closed in their order"):
+        copy.close("2026-09", BETWEEN, reason="late")
+
+
+def test_a_month_that_is_not_over_stays_open(copy: Installation) -> None:
+    with pytest.raises(ClosingError, match="2026-11 is not over before 2026-12-01"):
+        copy.close("2026-11", datetime(2026, 11, 30, 23, 59, tzinfo=UTC))
+
+
+def test_what_has_landed_and_is_not_published_must_be_published_first(copy: Installation) -> None:
+    copy.company.land(
+        "openai_costs", [openai_cost(LAST_DAY, "gpt-test, input_tokens", "13")], at=SECOND_BILL + timedelta(days=1)
+    )
+    with pytest.raises(ClosingError, match="not up to date, from 2026-10-30 to 2026-10-31"):
+        copy.close("2026-11", datetime(2026, 12, 2, tzinfo=UTC))
+
+
+def test_no_month_is_closed_while_a_source_is_being_pulled(copy: Installation) -> None:
+    with (
+        LandingStore(copy.settings.landing).pull("openai"),
+        pytest.raises(ClosingError, match="openai is being pulled"),
+    ):
+        copy.close("2026-11", datetime(2026, 12, 2, tzinfo=UTC))
+
+
+def test_a_file_that_was_changed_after_the_close_is_found(copy: Installation, tmp_path: Path) -> None:
+    month = copy.settings.home / "closed" / "2026-10"
+    file = month / "marts" / "unit_economics_by_tenant_day.parquet"
+    file.chmod(0o644)
+    file.write_bytes(file.read_bytes() + b" ")
+    with pytest.raises(ClosingError, match=r"unit_economics_by_tenant_day\.parquet is missing or was changed"):
+        replay(copy.settings, month / "receipt.json", tmp_path / "replayed", build=copy.as_known)

@@ -16,7 +16,7 @@ with versions as (
   where
     usage_date is not null
     and pull_id < {{ as_known_pull_id() }}
-    and table_name in ({% for table in bills %}'{{ table }}'{% if not loop.last %}, {% endif %}{% endfor %})
+    and table_name in ('{{ bills | join("', '") }}')
 ),
 
 amounts as (
