@@ -55,3 +55,66 @@
 {%- endmacro -%}
 {%- macro default__whole_number() -%}hugeint{%- endmacro -%}
 {%- macro spark__whole_number() -%}decimal(38, 0){%- endmacro -%}
+
+{#- The part of a text between separators, from 1. -#}
+{%- macro text_part(text, separator, number) -%}
+  split_part({{ text }}, '{{ separator }}', {{ number }})
+{%- endmacro -%}
+
+{#- What follows the first time that a text holds `mark`. -#}
+{%- macro text_after(text, mark) -%}
+  {{ return(adapter.dispatch('text_after')(text, mark)) }}
+{%- endmacro -%}
+{%- macro default__text_after(text, mark) -%}substr({{ text }}, strpos({{ text }}, '{{ mark }}') + {{ mark | length }}){%- endmacro -%}
+{%- macro spark__text_after(text, mark) -%}substr({{ text }}, instr({{ text }}, '{{ mark }}') + {{ mark | length }}){%- endmacro -%}
+
+{#- Minutes since midnight UTC. -#}
+{%- macro utc_minute_of_day(moment) -%}
+  {{ return(adapter.dispatch('utc_minute_of_day')(moment)) }}
+{%- endmacro -%}
+{%- macro default__utc_minute_of_day(moment) -%}(epoch_us({{ moment }}) // 60000000 % 1440){%- endmacro -%}
+{%- macro spark__utc_minute_of_day(moment) -%}pmod(unix_micros({{ moment }}) div 60000000, 1440){%- endmacro -%}
+
+{#- A text after every text that a log can hold: the last character that there is. -#}
+{%- macro after_any_text() -%}
+  {{ return(adapter.dispatch('after_any_text')()) }}
+{%- endmacro -%}
+{%- macro default__after_any_text() -%}chr(1114111){%- endmacro -%}
+{%- macro spark__after_any_text() -%}decode(unhex('F48FBFBF'), 'UTF-8'){%- endmacro -%}
+
+{#- The counts of one modality in a list of {modality, tokenCount}, as Gemini states them; NULL when it is not in it. -#}
+{%- macro json_modality_count(column, path, modality) -%}
+  {{ return(adapter.dispatch('json_modality_count')(column, path, modality)) }}
+{%- endmacro -%}
+{%- macro default__json_modality_count(column, path, modality) -%}
+  try_cast(list_extract(
+    json_extract_string({{ column }}, '{{ path }}[*].tokenCount'),
+    list_position(json_extract_string({{ column }}, '{{ path }}[*].modality'), '{{ modality }}')
+  ) as bigint)
+{%- endmacro -%}
+{%- macro spark__json_modality_count(column, path, modality) -%}
+  aggregate(
+    filter(
+      from_json(get_json_object({{ column }}, '{{ path }}'), 'array<struct<modality:string,tokenCount:bigint>>'),
+      item -> item.modality = '{{ modality }}'
+    ), cast(null as bigint), (total, item) -> coalesce(total, 0) + item.tokenCount
+  )
+{%- endmacro -%}
+
+{#- A JSON object as text. -#}
+{%- macro json_object_text(fields) -%}
+  {{ return(adapter.dispatch('json_object_text')(fields)) }}
+{%- endmacro -%}
+{%- macro default__json_object_text(fields) -%}
+  cast(json_object({% for name, value in fields.items() %}'{{ name }}', {{ value }}{% if not loop.last %}, {% endif %}{% endfor %}) as varchar)
+{%- endmacro -%}
+{%- macro spark__json_object_text(fields) -%}
+  to_json(named_struct({% for name, value in fields.items() %}'{{ name }}', {{ value }}{% if not loop.last %}, {% endif %}{% endfor %}))
+{%- endmacro -%}
+
+{#- Ends the statement with a message, as a condition. -#}
+{%- macro refuse(message) -%}
+  {{ return(adapter.dispatch('refuse')(message)) }}
+{%- endmacro -%}
+{%- macro default__refuse(message) -%}error({{ message }}) is null{%- endmacro -%}
+{%- macro spark__refuse(message) -%}raise_error({{ message }}) is null{%- endmacro -%}

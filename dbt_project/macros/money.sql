@@ -54,9 +54,83 @@ overflows above a million dollars. Nothing here divides.
   end
 {%- endmacro -%}
 
-{#- What the tokens of several classes cost together; the price of a class stands in the column `<class>_price`. -#}
-{%- macro sum_of_class_costs(classes) -%}
+{#- What the tokens of several classes cost together; `suffix` names the price: list or contracted. -#}
+{%- macro sum_of_class_costs(classes, suffix) -%}
   {%- for class in classes -%}
-    {{ class_cost_usd(class ~ '_class_tokens', class ~ '_price') }}{% if not loop.last %} + {% endif %}
+    {{ class_cost_usd(class ~ '_class_tokens', class ~ suffix) }}
+    {%- for part, whole in part_classes().items() if whole == class %}
+    + {{ part_cost_usd(part, class, suffix) }}
+    {%- endfor -%}
+    {%- if not loop.last %}
+    + {% endif -%}
   {%- endfor -%}
+{%- endmacro -%}
+
+{#- What the tokens of a part cost more (or less) than the class that they are counted in; 0 where it is priced alike. -#}
+{%- macro part_cost_usd(part, class, suffix) -%}
+  {%- set count = 'reasoning_tokens' if part == 'reasoning' else other_count(part) -%}
+  coalesce(
+      case
+        when {{ count_is_stated(part) }} and {{ part }}{{ suffix }} is not null
+          then {{ token_cost_usd('least(' ~ count ~ ', ' ~ class ~ '_class_tokens)', '(' ~ part ~ suffix ~ ' - ' ~ class ~ suffix ~ ')') }}
+      end, {{ zero_usd() }}
+    )
+{%- endmacro -%}
+
+{#- Rows that state no such count must not pay for reading JSON. -#}
+{%- macro count_is_stated(class) -%}
+  {{ 'reasoning_tokens > 0' if class == 'reasoning' else 'other_usage is not null' }}
+{%- endmacro -%}
+
+{#- The count of a class without a column of its own; NULL when the request states none. -#}
+{%- macro other_count(class, column='other_usage') -%}
+  {{ json_bigint(column, '$.' ~ class) }}
+{%- endmacro -%}
+
+{#- What any of the things costs that are billed instead of tokens and have no column; NULL when none of them is priced. -#}
+{%- macro other_apiece_cost(column, prices) -%}
+  case
+        when {{ column }} is not null
+          then coalesce(
+            {%- for class, own_column in apiece_classes().items() if not own_column %}
+            {{ other_count(class, column) }} * {{ prices }}.{{ class }}_usd_per_unit{% if not loop.last %},{% endif %}
+            {%- endfor %}
+          )
+      end
+{%- endmacro -%}
+
+{#- What the things of a class cost; 0 when there are none, NULL when there are some and no price is known. -#}
+{%- macro things_cost_usd(class, column, suffix) -%}
+  {%- if column -%}
+    {{ fee_cost_usd(column, class ~ suffix) }}
+  {%- else -%}
+    case when other_usage is null then {{ zero_usd() }} else {{ fee_cost_usd(other_count(class), class ~ suffix) }} end
+  {%- endif -%}
+{%- endmacro -%}
+
+{#-
+The fee of a request: what costs extra, and what is billed instead of tokens. A thing that nobody charges for beside
+another that is charged (the characters of an answer that is billed by the second) costs nothing.
+-#}
+{%- macro fees_cost_usd(suffix) -%}
+  {%- for class, column in extra_classes().items() -%}
+    {{ things_cost_usd(class, column, suffix) }} +
+  {% endfor -%}
+  case
+      when not is_billed_apiece then {{ zero_usd() }}
+      when not has_apiece_cost then null
+      else
+        {%- for class, column in apiece_classes().items() %}
+        coalesce({{ things_cost_usd(class, column, suffix) }}, {{ zero_usd() }}){% if not loop.last %} +{% endif %}
+        {%- endfor %}
+    end
+    + coalesce({{ usd('request' ~ suffix) }}, {{ zero_usd() }})
+{%- endmacro -%}
+
+{#- What a request costs at another set of prices, all components together. -#}
+{%- macro agreed_cost_usd(components, suffix) -%}
+  {%- for classes in components.values() -%}
+    case when is_billed_apiece then {{ zero_usd() }} else {{ sum_of_class_costs(classes, suffix) }} end +
+    {% endfor -%}
+  {{ fees_cost_usd(suffix) }}
 {%- endmacro -%}

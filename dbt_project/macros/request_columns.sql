@@ -20,14 +20,19 @@
   }) }}
 {%- endmacro -%}
 
-{#- Counts of things that are billed apiece. -#}
+{#-
+Counts of things that are billed apiece. `other_usage` holds, as JSON, the counts of every class that has no column of its
+own; it is NULL on nearly every request.
+-#}
 {%- macro fee_columns() -%}
-  {{ return(['web_search_requests', 'tool_calls', 'rerank_units', 'images', 'audio_seconds', 'characters']) }}
+  {{ return([
+    'web_search_requests', 'tool_calls', 'rerank_units', 'images', 'audio_seconds', 'characters', 'other_usage',
+  ]) }}
 {%- endmacro -%}
 
 {#-
 Disjoint usage classes: a token is in exactly one. The name of the class is its name in the price book; its column is
-`<class>_tokens` in normalised requests.
+`<class>_class_tokens` in normalised requests.
 -#}
 {%- macro token_classes() -%}
   {{ return([
@@ -36,9 +41,65 @@ Disjoint usage classes: a token is in exactly one. The name of the class is its 
   ]) }}
 {%- endmacro -%}
 
-{#- Every class that has a column in the pivoted price book: the token classes, then what is billed apiece. -#}
+{#-
+Classes that few models price apart: a part of the tokens of another class, charged at the difference of the two prices.
+So reasoning stays in `output`, where every bill has it, and costs what the book says where the book says it.
+-#}
+{%- macro part_classes() -%}
+  {{ return({
+    'reasoning': 'output', 'citation': 'output', 'output_image': 'output', 'output_video': 'output',
+    'cache_read_audio': 'cache_read', 'cache_read_image': 'cache_read', 'input_video': 'input',
+  }) }}
+{%- endmacro -%}
+
+{#- Things that cost extra, beside the tokens; and things that are billed instead of tokens. Class: its count. -#}
+{%- macro extra_classes() -%}
+  {{ return({
+    'web_search': 'web_search_requests', 'social_search': none, 'file_search': none, 'code_execution': none,
+  }) }}
+{%- endmacro -%}
+
+{%- macro apiece_classes() -%}
+  {{ return({
+    'rerank_search': 'rerank_units', 'image': 'images', 'second': 'audio_seconds', 'character': 'characters',
+    'message': none, 'pixel': none, 'page': none, 'annotated_page': none,
+  }) }}
+{%- endmacro -%}
+
+{#- Every class of the price book (`orchestration/pricebook/vocabulary.py`); each has a column in the pivoted book. -#}
 {%- macro price_classes() -%}
-  {{ return(token_classes() + ['request', 'web_search', 'rerank_search', 'image', 'second', 'character']) }}
+  {{ return(
+    token_classes() + (part_classes() | list) + ['request'] + (extra_classes() | list) + (apiece_classes() | list)
+  ) }}
+{%- endmacro -%}
+
+{#- Where a class has no price of its own, the next of its chain is charged. A part without one costs what its class does. -#}
+{%- macro fallback_classes() -%}
+  {{ return({
+    'cache_read': ['input'],
+    'cache_write_5m': ['input'],
+    'cache_write_30m': ['cache_write_5m', 'input'],
+    'cache_write_1h': ['cache_write_5m', 'input'],
+    'cache_write_12h': ['cache_write_30m', 'cache_write_5m', 'input'],
+    'reasoning': ['output'],
+    'citation': ['output'],
+    'input_audio': ['input'],
+    'cache_read_audio': ['cache_read', 'input_audio', 'input'],
+    'output_audio': ['output'],
+    'input_image': ['input'],
+    'cache_read_image': ['cache_read', 'input_image', 'input'],
+    'output_image': ['output'],
+    'input_video': ['input'],
+    'output_video': ['output'],
+  }) }}
+{%- endmacro -%}
+
+{#-
+A tier that has prices, by the token; NULL otherwise. A model that lists none for it charges its standard price in it. A
+tier that nobody knows is unpriced, and so is `scale`: it is bought as capacity, and its tokens have no price.
+-#}
+{%- macro priced_tier(column) -%}
+  case when {{ column }} in ('standard', 'batch', 'flex', 'priority', 'fast', 'ultrafast', 'balanced') then {{ column }} end
 {%- endmacro -%}
 
 {#- What a request's cost is made of; on every row they sum to list_cost_usd. -#}

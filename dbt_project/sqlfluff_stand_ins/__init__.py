@@ -7,7 +7,7 @@ not belong here: meaning; nothing but the linter reads this.
 from __future__ import annotations
 
 
-def _call(*arguments: object) -> str:
+def _call(*arguments: object, **_: object) -> str:
     return f"coalesce({', '.join(str(argument) for argument in arguments) or '0'})"
 
 
@@ -65,6 +65,26 @@ def price_classes() -> list[str]:
     return ["input", "output"]
 
 
+def extra_classes() -> dict[str, str | None]:
+    """A class with a column and one without."""
+    return {"web_search": "web_search_requests", "file_search": None}
+
+
+def apiece_classes() -> dict[str, str | None]:
+    """A class with a column and one without."""
+    return {"image": "images", "page": None}
+
+
+def token_class_list() -> str:
+    """A few of the classes."""
+    return "'input', 'output'"
+
+
+def text_ranges(models: str, points: str) -> str:
+    """Ranges that cover all text."""
+    return f"select * from {models} union all select * from {points}"
+
+
 def cost_components() -> list[str]:
     """A few of the components."""
     return ["input", "output"]
@@ -84,6 +104,9 @@ landed_window = landed_state = landed_log
 class_cost_usd = fee_cost_usd = token_cost_usd = share_of_units = units_to_usd = usd = usd_to_units = _call
 usd_of_cents = first_known_value = moment_order = provider_name = ratio = served_tier_name = service_tier_name = _call
 sum_of_class_costs = usage_count = value_at_max = hash64 = json_text = json_bigint = whole_division = _call
+agreed_cost_usd = fees_cost_usd = uncached_modality_tokens = _call
+model_lookup_name = other_apiece_cost = other_count = other_usage = price_with_fallback = priced_tier = _call
+serving_place = utc_minute_of_day = _call
 cube_measures = sum_of_cube_measures = _measures
 
 

@@ -28,6 +28,7 @@ from orchestration.connectors.base import TableKind, TableSpec, Window
 from orchestration.landing.results import PullResult
 from orchestration.landing.schemas import all_table_specs, data_schema, ensure_schema_files
 from orchestration.landing.store import LandingStore
+from orchestration.pricebook.terms import MULTIPLIER_COLUMNS, TERM_COLUMNS
 
 PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
 ONE_DAY = timedelta(days=1)
@@ -100,6 +101,8 @@ class Company:
         _write_csv(home / "seeds" / "model_prices.csv", PRICE_COLUMNS, prices)
         _write_csv(home / "seeds" / "price_overrides.csv", PRICE_COLUMNS, [])
         _write_csv(home / "seeds" / "model_aliases.csv", ["provider", "alias", "model", "source", "note"], ALIASES)
+        _write_csv(home / "seeds" / "price_multipliers.csv", MULTIPLIER_COLUMNS, [])
+        _write_csv(home / "seeds" / "price_terms.csv", TERM_COLUMNS, [])
         _write_csv(home / "pricing" / "none.csv", PRICE_COLUMNS, [])
         company.dbt("build", "--selector", "reference", *_NO_UNIT_TESTS)
         company.build(date(2020, 1, 1))
@@ -307,7 +310,9 @@ PRICES = [
     price("openai", "gpt-test", "input", "1", service_tier="batch"),
     price("openai", "gpt-test", "output", "4", service_tier="batch"),
     price("openai", "gpt-test", "cache_write_5m", "2.5"),
+    price("openai", "gpt-test", "file_search", "2.5", per="kcount"),
     price("openai", "embed-test", "input", "0.02"),
+    price("openai", "whisper-test", "second", "0.1", per="kcount"),
     price("openai", "gpt-cut", "input", "5", valid_to="2026-08-21T00:00:00Z"),
     price("openai", "gpt-cut", "input", "4", valid_from="2026-08-21T00:00:00Z"),
     price("openai", "gpt-cut", "output", "30", valid_to="2026-08-21T00:00:00Z"),
@@ -321,6 +326,9 @@ PRICES = [
     price("gcp.gemini", "gemini-test", "input", "2.5"),
     price("gcp.gemini", "gemini-test", "cache_read", "0.625"),
     price("gcp.gemini", "gemini-test", "output", "15"),
+    price("gcp.gemini", "gemini-test", "input_audio", "5"),
+    price("gcp.gemini", "gemini-test", "cache_read_audio", "1"),
+    price("gcp.gemini", "gemini-test", "output_image", "30"),
     price("aws.bedrock", "nova-test", "input", "1"),
     price("aws.bedrock", "nova-test", "cache_read", "0.25"),
     price("aws.bedrock", "nova-test", "cache_write_5m", "1"),
@@ -328,6 +336,7 @@ PRICES = [
     price("cohere", "command-test", "input", "1"),
     price("cohere", "command-test", "output", "2"),
     price("cohere", "rerank-test", "rerank_search", "2", per="kcount"),
+    price("mistral_ai", "ocr-test", "page", "4", per="kcount"),
 ]
 """The price book of every company, unless it sets its own: round figures that can be checked in the head."""
 

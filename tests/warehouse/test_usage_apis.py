@@ -246,6 +246,108 @@ CASES = {
         None,
         "usage_missing",
     ),
+    # F9: audio and images by Gemini's lists of modalities; what is cached of them is cached first.
+    "F9_gemini_by_modality": Case(
+        gemini(
+            {
+                "promptTokenCount": 1000,
+                "promptTokensDetails": [
+                    {"modality": "TEXT", "tokenCount": 300},
+                    {"modality": "AUDIO", "tokenCount": 600},
+                    {"modality": "VIDEO", "tokenCount": 100},
+                ],
+                "cachedContentTokenCount": 200,
+                "cacheTokensDetails": [{"modality": "AUDIO", "tokenCount": 200}],
+                "candidatesTokenCount": 100,
+                "candidatesTokensDetails": [{"modality": "IMAGE", "tokenCount": 100}],
+            }
+        ),
+        {
+            "input_tokens": 1000,
+            "input": 400,
+            "input_audio": 400,
+            "cache_read": 200,
+            "output": 100,
+            "other_usage": {
+                "input_video": 100,
+                "cache_read_audio": 200,
+                "cache_read_image": None,
+                "output_image": 100,
+                "output_video": None,
+            },
+        },
+        # 300 text and 100 video x $2.50, 400 audio x $5, 200 cached audio x $1, 100 image x $30 a million.
+        "0.0062",
+    ),
+    "F9_openai_realtime_cached_audio": Case(
+        raw(
+            "openai.realtime",
+            "openai",
+            "gpt-test",
+            {
+                "total_tokens": 1100,
+                "input_tokens": 1000,
+                "output_tokens": 100,
+                "input_token_details": {
+                    "text_tokens": 400,
+                    "audio_tokens": 600,
+                    "cached_tokens": 300,
+                    "cached_tokens_details": {"text_tokens": 100, "audio_tokens": 200},
+                },
+                "output_token_details": {"text_tokens": 40, "audio_tokens": 60},
+            },
+        ),
+        {
+            "input_tokens": 1000,
+            "input": 300,
+            "input_audio": 400,
+            "cache_read": 300,
+            "output": 40,
+            "output_audio": 60,
+            "other_usage": {"cache_read_audio": 200, "cache_read_image": None},
+        },
+        "0.00235",
+    ),
+    "F10_openai_images_are_output_tokens": Case(
+        raw("openai.images", "openai", "gpt-test", {"input_tokens": 50, "output_tokens": 4160, "total_tokens": 4210}),
+        {"input_tokens": 50, "input": 50, "output": 4160, "other_usage": {"output_image": 4160}},
+        "0.03338",
+    ),
+    "F10_openai_transcription_by_the_second": Case(
+        raw("openai.transcriptions", "openai", "whisper-test", {"type": "duration", "seconds": 12.5}),
+        {"input_tokens": None, "input": None, "output": None, "cache_read": None, "audio_seconds": Decimal("12.5")},
+        "0.00125",
+    ),
+    "F10_mistral_pages": Case(
+        raw("mistral.ocr", "mistral_ai", "ocr-test", {"pages_processed": 3, "doc_size_bytes": 1}),
+        {"input_tokens": None, "input": None, "output": None, "cache_read": None, "other_usage": {"page": 3}},
+        "0.012",
+    ),
+    "usage_by_the_classes_of_the_price_book": Case(
+        raw(
+            "usage_classes",
+            "openai",
+            "gpt-test",
+            {"input": 100, "cache_read": 50, "cache_write_1h": 10, "output": 10, "reasoning": 5, "file_search": 2},
+        ),
+        {
+            "input_tokens": 160,
+            "input": 100,
+            "cache_read": 50,
+            "cache_write_1h": 10,
+            "output": 15,
+            "reasoning_tokens": 5,
+            "other_usage": {
+                "input": 100,
+                "cache_read": 50,
+                "cache_write_1h": 10,
+                "output": 10,
+                "reasoning": 5,
+                "file_search": 2,
+            },
+        },
+        "0.00537",
+    ),
     "V1_V2_batch_by_the_tier_that_was_served": Case(
         openai_chat({"prompt_tokens": 1000, "completion_tokens": 0}, service_tier="BATCH"),
         {"input_tokens": 1000, "input": 1000},
@@ -258,7 +360,10 @@ CASES = {
     ),
 }
 
-CLASSES = ["input", "cache_read", "cache_write_5m", "cache_write_1h", "cache_write_30m", "cache_write_12h", "output"]
+CLASSES = [
+    *("input", "cache_read", "cache_write_5m", "cache_write_1h", "cache_write_30m", "cache_write_12h", "output"),
+    *("input_audio", "output_audio"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -277,6 +382,10 @@ def test_usage_is_read_as_its_api_means_it(priced: dict[str, dict[str, Any]], na
     expected = {f"{usage_class}_class_tokens": 0 for usage_class in CLASSES}
     for key, value in case.expected.items():
         expected[f"{key}_class_tokens" if key in CLASSES else key] = value
+    if row["other_usage"] is not None:
+        row = row | {"other_usage": json.loads(row["other_usage"])}
+    if row["output_tokens"] is None:
+        expected |= {"output_class_tokens": None, "output_audio_class_tokens": None}
     if row["input_tokens"] is None:
         # Without a total none of its parts is known.
         expected |= {column: None for column in expected if column.startswith(("input", "cache"))}

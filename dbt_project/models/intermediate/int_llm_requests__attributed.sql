@@ -55,7 +55,7 @@ select
   requests.{{ component }}_cost_usd,
   {%- endfor %}
   requests.list_cost_usd,
-  requests.list_cost_usd as contracted_cost_usd,
+  requests.contracted_cost_usd,
   requests.avoided_cost_usd
 from {{ ref('int_llm_requests__priced') }} as requests
 left join seen_just_before

@@ -7,7 +7,7 @@
   'observer', 'input_tokens', 'output_tokens', 'cache_read_tokens', 'cache_write_tokens', 'cache_write_5m_tokens',
   'cache_write_1h_tokens', 'cache_write_30m_tokens', 'cache_write_12h_tokens', 'reasoning_tokens',
   'input_audio_tokens', 'output_audio_tokens', 'input_image_tokens', 'stated_total_tokens', 'web_search_requests',
-  'tool_calls', 'rerank_units', 'images', 'audio_seconds', 'characters', 'input_includes_cache',
+  'tool_calls', 'rerank_units', 'images', 'audio_seconds', 'characters', 'other_usage', 'input_includes_cache',
   'output_includes_reasoning', 'usage_warning',
 ] %}
 {#- Two rows that are still alike after these are alike in everything. -#}

@@ -1,47 +1,36 @@
--- The list price in force when the request started, for exactly that request: one hash join with the pivoted price
--- book on name and tier, and two ranges (moment, context). Components sum to the total on every row.
+-- What the price in force when the request started makes of exactly that request: one hash join with the pivoted price
+-- book on the name, and a range for everything else that moves a price. Components sum to the total on every row.
 {{ config(event_time='usage_date', tags=['reference']) }}
+{%- set components = {
+  'input': ['input', 'input_audio', 'input_image'],
+  'cache_read': ['cache_read'],
+  'cache_write': ['cache_write_5m', 'cache_write_1h', 'cache_write_30m', 'cache_write_12h'],
+  'output': ['output', 'output_audio'],
+} %}
 with matched as (
   select
     requests.*,
     prices.priced_model,
     prices.price_id,
     prices.price_source,
-    prices.is_tier_inherited,
-    -- A class without a price of its own costs what the plainer class costs: never less than it can be.
-    prices.input_usd_per_unit as input_price,
-    coalesce(prices.cache_read_usd_per_unit, prices.input_usd_per_unit) as cache_read_price,
-    coalesce(prices.cache_write_5m_usd_per_unit, prices.input_usd_per_unit) as cache_write_5m_price,
-    coalesce(
-      prices.cache_write_1h_usd_per_unit, prices.cache_write_5m_usd_per_unit, prices.input_usd_per_unit
-    ) as cache_write_1h_price,
-    coalesce(
-      prices.cache_write_30m_usd_per_unit, prices.cache_write_5m_usd_per_unit, prices.input_usd_per_unit
-    ) as cache_write_30m_price,
-    coalesce(
-      prices.cache_write_12h_usd_per_unit, prices.cache_write_30m_usd_per_unit, prices.cache_write_5m_usd_per_unit,
-      prices.input_usd_per_unit
-    ) as cache_write_12h_price,
-    coalesce(prices.input_audio_usd_per_unit, prices.input_usd_per_unit) as input_audio_price,
-    coalesce(prices.input_image_usd_per_unit, prices.input_usd_per_unit) as input_image_price,
-    prices.output_usd_per_unit as output_price,
-    coalesce(prices.output_audio_usd_per_unit, prices.output_usd_per_unit) as output_audio_price,
-    prices.request_usd_per_unit as request_price,
-    prices.web_search_usd_per_unit as web_search_price,
-    prices.rerank_search_usd_per_unit as rerank_search_price,
-    prices.image_usd_per_unit as image_price,
-    prices.second_usd_per_unit as second_price,
-    prices.character_usd_per_unit as character_price,
+    prices.is_tier_inherited or requests.service_tier <> prices.service_tier as is_tier_inherited,
+    coalesce(prices.has_terms, false) as has_terms,
+    {%- for class in price_classes() %}
+    prices.{{ class }}_usd_per_unit,
+    prices.{{ class }}_contracted_usd_per_unit,
+    {%- endfor %}
     coalesce(prices.input_usd_per_unit, prices.output_usd_per_unit) is not null as has_token_price,
     coalesce(requests.input_tokens, requests.output_tokens) is not null as has_token_count,
     coalesce(
-      prices.request_usd_per_unit, prices.rerank_search_usd_per_unit, prices.image_usd_per_unit,
-      prices.second_usd_per_unit, prices.character_usd_per_unit
+      prices.request_usd_per_unit
+      {%- for class in apiece_classes() %}, prices.{{ class }}_usd_per_unit{% endfor %}
     ) is not null as has_apiece_price,
     coalesce(
-      requests.rerank_units * prices.rerank_search_usd_per_unit, requests.images * prices.image_usd_per_unit,
-      requests.audio_seconds * prices.second_usd_per_unit, requests.characters * prices.character_usd_per_unit,
       prices.request_usd_per_unit
+      {%- for class, column in apiece_classes().items() if column %},
+      requests.{{ column }} * prices.{{ class }}_usd_per_unit
+      {%- endfor %},
+      {{ other_apiece_cost('requests.other_usage', 'prices') }}
     ) is not null as has_apiece_cost,
     -- Nothing is owed for an answer from our own cache, or for a call that the provider refused.
     coalesce(requests.response_cache_hit, false) as is_response_cache_hit,
@@ -54,12 +43,19 @@ with matched as (
   left join {{ ref('int_model_prices__pivoted') }} as prices
     on
       requests.provider = prices.provider
-      and lower(requests.model) = prices.model_name
-      and requests.service_tier = prices.service_tier
+      and {{ model_lookup_name('requests.model') }} = prices.model_name
+      and {{ priced_tier('requests.service_tier') }} >= prices.tier_from
+      and {{ priced_tier('requests.service_tier') }} < prices.tier_to
       and requests.started_at >= prices.valid_from
       and requests.started_at < prices.valid_to
       and coalesce(requests.input_tokens, 0) > prices.context_above_tokens
       and coalesce(requests.input_tokens, 0) <= prices.context_upto_tokens
+      and {{ serving_place('requests') }} >= prices.place_from
+      and {{ serving_place('requests') }} < prices.place_to
+      and {{ utc_minute_of_day('requests.started_at') }} >= prices.utc_minute_from
+      and {{ utc_minute_of_day('requests.started_at') }} < prices.utc_minute_to
+      and coalesce(requests.provider_account, '') >= prices.account_from
+      and coalesce(requests.provider_account, '') < prices.account_to
 ),
 
 measured as (
@@ -74,29 +70,19 @@ measured as (
 components as (
   select
     *,
-    {%- for component, classes in {
-      'input': ['input', 'input_audio', 'input_image'],
-      'cache_read': ['cache_read'],
-      'cache_write': ['cache_write_5m', 'cache_write_1h', 'cache_write_30m', 'cache_write_12h'],
-      'output': ['output', 'output_audio'],
-    }.items() %}
+    {%- for component, classes in components.items() %}
     case
       when is_billed_apiece then {{ zero_usd() }}
       else
-        {{ sum_of_class_costs(classes) }}
+        {{ sum_of_class_costs(classes, '_usd_per_unit') }}
     end as full_{{ component }}_cost_usd,
     {%- endfor %}
-    {{ fee_cost_usd('web_search_requests', 'web_search_price') }}
-    + case
-      when not is_billed_apiece then {{ zero_usd() }}
-      when not has_apiece_cost then null
-      else
-        {{ fee_cost_usd('rerank_units', 'rerank_search_price') }}
-        + {{ fee_cost_usd('images', 'image_price') }}
-        + {{ fee_cost_usd('audio_seconds', 'second_price') }}
-        + {{ fee_cost_usd('characters', 'character_price') }}
-    end
-    + coalesce({{ usd('request_price') }}, {{ zero_usd() }}) as full_fee_cost_usd
+    {{ fees_cost_usd('_usd_per_unit') }} as full_fee_cost_usd,
+    -- Only where something was agreed; elsewhere the list price is what is owed.
+    case
+      when has_terms
+        then {{ agreed_cost_usd(components, '_contracted_usd_per_unit') }}
+    end as agreed_cost_usd
   from measured
 ),
 
@@ -160,6 +146,14 @@ select
         full_input_cost_usd + full_cache_read_cost_usd + full_cache_write_cost_usd
         + full_output_cost_usd + full_fee_cost_usd
   end as list_cost_usd,
+  case
+    when price_status in ('response_cache_hit', 'refused_by_provider') then {{ zero_usd() }}
+    when price_status = 'priced' and has_terms then agreed_cost_usd
+    when price_status = 'priced'
+      then
+        full_input_cost_usd + full_cache_read_cost_usd + full_cache_write_cost_usd
+        + full_output_cost_usd + full_fee_cost_usd
+  end as contracted_cost_usd,
   case
     when is_response_cache_hit
       then

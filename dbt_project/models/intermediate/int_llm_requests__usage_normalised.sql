@@ -46,8 +46,12 @@ without_output as (
     input_tokens as counted_input_tokens,
     case
       when operation_name in ('embeddings', 'moderation') and input_tokens is not null then coalesce(output_tokens, 0)
+      when not coalesce(output_includes_reasoning, true) then output_tokens + coalesce(reasoning_tokens, 0)
       else output_tokens
-    end as counted_output_tokens
+    end as counted_output_tokens,
+    -- A cached second of speech is a cached token first: what its source counts as audio holds it too.
+    {{ uncached_modality_tokens('audio') }} as uncached_audio_tokens,
+    {{ uncached_modality_tokens('image') }} as uncached_image_tokens
   from plausible
 ),
 
@@ -57,8 +61,8 @@ stated as (
     coalesce(cache_read_tokens, 0) as stated_cache_read_tokens,
     coalesce(cache_write_5m_tokens, 0) + coalesce(cache_write_1h_tokens, 0)
     + coalesce(cache_write_30m_tokens, 0) + coalesce(cache_write_12h_tokens, 0) as split_cache_write_tokens,
-    coalesce(input_audio_tokens, 0) as stated_input_audio_tokens,
-    coalesce(input_image_tokens, 0) as stated_input_image_tokens,
+    uncached_audio_tokens as stated_input_audio_tokens,
+    uncached_image_tokens as stated_input_image_tokens,
     coalesce(output_audio_tokens, 0) as stated_output_audio_tokens
   from without_output
 ),
@@ -164,7 +168,7 @@ select
     when
       outcome = 'success'
       and (counted_input_tokens is null or counted_output_tokens is null)
-      and coalesce(rerank_units, images, audio_seconds, characters) is null
+      and coalesce(rerank_units, images, audio_seconds, characters) is null and other_usage is null
       then 'usage_missing'
   end as usage_warning
 from classes

@@ -50,6 +50,7 @@ select
   cast(null as decimal(18, 6)) as images,
   cast(null as decimal(18, 6)) as audio_seconds,
   cast(null as decimal(18, 6)) as characters,
+  cast(null as varchar) as other_usage,
   true as input_includes_cache,
   true as output_includes_reasoning,
   cast(null as varchar) as usage_warning,

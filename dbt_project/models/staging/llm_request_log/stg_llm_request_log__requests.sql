@@ -41,9 +41,10 @@ select
   coalesce({{ usage_count('web_search') }}, web_search_requests) as web_search_requests,
   tool_calls,
   coalesce({{ usage_count('rerank_units') }}, rerank_units) as rerank_units,
-  images,
-  audio_seconds,
-  characters,
+  coalesce({{ usage_count('image', type='decimal(18, 6)') }}, images) as images,
+  coalesce({{ usage_count('second', type='decimal(18, 6)') }}, audio_seconds) as audio_seconds,
+  coalesce({{ usage_count('character', type='decimal(18, 6)') }}, characters) as characters,
+  {{ other_usage() }} as other_usage,
   case
     when usage is null or usage_api is null then true
     {%- for api, paths in usage_apis().items() if not paths['input_includes_cache'] %}

@@ -43,6 +43,7 @@ select
   cast(null as decimal(18, 6)) as images,
   cast(null as decimal(18, 6)) as audio_seconds,
   cast(null as decimal(18, 6)) as characters,
+  cast(null as varchar) as other_usage,
   input_includes_cache,
   true as output_includes_reasoning,
   usage_warning,

@@ -15,9 +15,11 @@ typed as (
     usage_class,
     coalesce(nullif(service_tier, ''), 'standard') as service_tier,
     cast(coalesce(nullif(context_from_tokens, ''), '0') as bigint) as context_from_tokens,
-    coalesce(region, '') as region,
-    nullif(utc_time_from, '') as utc_time_from,
-    nullif(utc_time_to, '') as utc_time_to,
+    coalesce(lower(region), '') as region,
+    {%- for edge in ['from', 'to'] %}
+    cast(substr(nullif(utc_time_{{ edge }}, ''), 1, 2) as integer) * 60
+    + cast(substr(nullif(utc_time_{{ edge }}, ''), 4, 2) as integer) as utc_minute_{{ edge }},
+    {%- endfor %}
     cast(valid_from as timestamp with time zone) as valid_from,
     cast(coalesce(nullif(valid_to, ''), '9999-01-01T00:00:00Z') as timestamp with time zone) as valid_to,
     cast(known_from as timestamp with time zone) as known_from,
