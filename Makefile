@@ -4,10 +4,12 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 
 export DO_NOT_TRACK := 1
+# Given to `make explain`; through the environment, so that the shell never reads them.
+export FROM TO TENANT FEATURE
 # pyright is a Node program; this one brings Node as a wheel and itself with it.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: help run test check ui bench prices close replay adjustments fmt clean
+.PHONY: help run explain test check ui bench prices close replay adjustments fmt clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -15,6 +17,9 @@ help: ## list these commands
 
 run: $(INSTALLED) ## run the main job on the sample company and print the figures
 	$(BIN)/trueup run
+
+explain: $(INSTALLED) ## say why spend moved: FROM=2026-10-01 TO=2026-10-08 [TENANT=acme] [FEATURE=search], or TO alone
+	@$(BIN)/trueup explain $(if $(FROM),--from "$$FROM") --to "$$TO" $(if $(TENANT),--tenant "$$TENANT") $(if $(FEATURE),--feature "$$FEATURE")
 
 test: $(INSTALLED) ## run every test
 	$(BIN)/pytest -n 2

@@ -235,6 +235,33 @@ def status(home: HomeOption = None) -> None:
     print_status(_settings(home), _console)
 
 
+@app.command()
+def explain(
+    current: Annotated[str, typer.Option("--to", help="What to explain: 2026-10-13, or 2026-10-01..2026-10-07.")],
+    baseline: Annotated[
+        str | None, typer.Option("--from", help="What they are compared with; the seven days before by default.")
+    ] = None,
+    home: HomeOption = None,
+    tenant: Annotated[str | None, typer.Option(help="Only this tenant.")] = None,
+    feature: Annotated[str | None, typer.Option(help="Only this feature.")] = None,
+) -> None:
+    """Say why spend moved between two periods. Of different lengths, their mean days are compared."""
+    from orchestration.explain.change import ExplainError, Period, explain_change  # noqa: PLC0415
+    from orchestration.explain.show import print_change  # noqa: PLC0415
+    from orchestration.publishing.errors import NotPublishedError  # noqa: PLC0415
+    from orchestration.publishing.reader import open_marts  # noqa: PLC0415
+
+    settings = _settings(home)
+    try:
+        after = Period.parse(current)
+        before = Period.parse(baseline) if baseline else after.before()
+        with open_marts(settings.published) as marts:
+            change = explain_change(marts, before, after, tenant_id=tenant, feature=feature)
+    except (ExplainError, NotPublishedError) as error:
+        _fail(str(error))
+    print_change(change, _console)
+
+
 def _settings(home: Path | None) -> Settings:
     if home is not None:
         os.environ["TRUEUP_HOME"] = str(home.expanduser().absolute())

@@ -118,3 +118,21 @@
 {%- endmacro -%}
 {%- macro default__refuse(message) -%}error({{ message }}) is null{%- endmacro -%}
 {%- macro spark__refuse(message) -%}raise_error({{ message }}) is null{%- endmacro -%}
+
+{#- An amount of dollars as people write it: 1,234.50. -#}
+{%- macro money_text(amount_usd) -%}
+  {{ return(adapter.dispatch('money_text')(amount_usd)) }}
+{%- endmacro -%}
+{%- macro default__money_text(amount_usd) -%}format('{:,.2f}', cast({{ amount_usd }} as double)){%- endmacro -%}
+{%- macro spark__money_text(amount_usd) -%}format_number({{ amount_usd }}, 2){%- endmacro -%}
+
+{#- Texts of a group in one, comma between them, in the order of `rank`; NULL when the condition leaves none. -#}
+{%- macro text_list(text, rank, condition) -%}
+  {{ return(adapter.dispatch('text_list')(text, rank, condition)) }}
+{%- endmacro -%}
+{%- macro default__text_list(text, rank, condition) -%}
+  string_agg({{ text }}, ', ' order by {{ rank }}) filter (where {{ condition }})
+{%- endmacro -%}
+{%- macro spark__text_list(text, rank, condition) -%}
+  nullif(array_join(transform(array_sort(collect_list(case when {{ condition }} then struct({{ rank }} as place, {{ text }} as words) end)), x -> x.words), ', '), '')
+{%- endmacro -%}

@@ -16,6 +16,18 @@
   ]) }}
 {%- endmacro -%}
 
+{#- Counts over attempts that have a price; only the cube holds them. -#}
+{%- macro priced_counts() -%}
+  {{ return({
+    'priced_attempts_count': '1',
+    'priced_input_tokens': 'input_tokens',
+    'priced_output_tokens': 'output_tokens',
+    'priced_cache_read_tokens': 'cache_read_class_tokens',
+    'priced_cache_write_tokens':
+      'cache_write_5m_class_tokens + cache_write_1h_class_tokens + cache_write_30m_class_tokens + cache_write_12h_class_tokens',
+  }) }}
+{%- endmacro -%}
+
 {#- NULL stays NULL: a sum over nothing known is unknown, not free. -#}
 {%- macro sum_of_cube_measures() -%}
   {%- for column in cube_counts() %}

@@ -100,6 +100,22 @@ def usage_apis() -> dict[str, dict[str, object]]:
     return {"openai.chat": {"input_includes_cache": True}, "anthropic.messages": {"input_includes_cache": False}}
 
 
+def priced_counts() -> dict[str, str]:
+    """One of the counts."""
+    return {"priced_attempts_count": "1"}
+
+
+def change_effects() -> list[str]:
+    """Some of the effects."""
+    return ["list_price_effect_usd", "true_up_effect_usd"]
+
+
+def decomposed_change(*relations: object) -> str:
+    """A query over what it is given."""
+    return " union all ".join(f"select * from {relation}" for relation in relations)
+
+
+change_drivers = driver_sentences = decomposed_change
 landed_window = landed_state = landed_log
 class_cost_usd = fee_cost_usd = token_cost_usd = share_of_units = units_to_usd = usd = usd_to_units = _call
 usd_of_cents = first_known_value = moment_order = provider_name = ratio = served_tier_name = service_tier_name = _call

@@ -66,7 +66,8 @@ def _breaches(
 ) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
     first, end = (days.start, days.end) if days else (date.min, date.max)
     cursor = connection.execute(
-        f'select * from "{node["schema"]}"."{node["name"]}" '
+        f'select breaches.*, alerts.top_drivers from "{node["schema"]}"."{node["name"]}" as breaches '
+        "left join marts.alerts using (alert_rule, scope_kind, scope_id, usage_date) "
         "where usage_date >= ? and usage_date < ? order by usage_date desc, scope_kind, scope_id",
         [first, end],
     )

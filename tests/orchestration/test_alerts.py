@@ -32,6 +32,15 @@ def warehouse(tmp_path: Path) -> Path:
             from range(60) as days(day)
             """
         )
+        connection.execute("create schema marts")
+        connection.execute(
+            """
+            create table marts.alerts as
+            select alert_rule, usage_date, scope_kind, scope_id, scope_id || ' +$5.00 vs its 7-day mean' as top_drivers
+            from alerts.alert_spikes
+            where usage_date > date '2026-10-01'
+            """
+        )
     return path
 
 
@@ -49,6 +58,7 @@ def test_breaches_of_the_days_are_rows_in_the_metadata_the_newest_first(warehous
     assert isinstance(rows, dg.TableMetadataValue)
     assert [row.data["usage_date"] for row in rows.records] == ["2026-10-02", "2026-10-01"]
     assert rows.records[0].data["observed_usd"] == "12.5"
+    assert [row.data["top_drivers"] for row in rows.records] == ["t2 +$5.00 vs its 7-day mean", None]
     assert "dbt_project/docs/alerts/spikes.md" in (result.description or "")
 
 

@@ -40,6 +40,10 @@ select
   ) as cache_write_tokens,
   sum(case when operation_name = 'embeddings' then coalesce(input_tokens, 0) else 0 end) as embedding_tokens,
   sum(case when operation_name = 'chat' then coalesce(output_tokens, 0) else 0 end) as generation_tokens,
+  -- Of attempts that have a price, so that cost over tokens is a price and nothing else (macros/decomposition.sql).
+  {%- for alias, count in priced_counts().items() %}
+  sum(case when price_status = 'priced' then coalesce({{ count }}, 0) else 0 end) as {{ alias }},
+  {%- endfor %}
   {%- for component in cost_components() %}
   cast(sum({{ component }}_cost_usd) as decimal(38, 12)) as {{ component }}_cost_usd,
   {%- endfor %}

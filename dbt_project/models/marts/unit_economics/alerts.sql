@@ -1,18 +1,19 @@
--- One row per rule, scope and day in breach, over all rules.
-{%- set rules = [
-  'alert_tenant_spend_spikes', 'alert_feature_token_regressions', 'alert_error_rates', 'alert_budget_burns',
-  'alert_embedding_overruns', 'alert_tenant_tier_overspends', 'alert_unpriced_requests', 'alert_unattributed_shares',
-] %}
-{%- for rule in rules %}
+-- One row per rule, scope and day in breach, over all rules, with what moved the cost of its scope.
 select
-  alert_rule,
-  severity,
-  usage_date,
-  scope_kind,
-  scope_id,
-  observed,
-  cast(threshold as double) as threshold,
-  unit
-from {{ ref(rule) }}
-{% if not loop.last %}union all{% endif %}
-{%- endfor %}
+  breaches.alert_rule,
+  breaches.severity,
+  breaches.usage_date,
+  breaches.scope_kind,
+  breaches.scope_id,
+  breaches.observed,
+  breaches.threshold,
+  breaches.unit,
+  drivers.sentence as top_drivers
+from {{ ref('int_alerts__unioned') }} as breaches
+left join {{ ref('spend_drivers_by_alert') }} as drivers
+  on
+    breaches.alert_rule = drivers.alert_rule
+    and breaches.scope_kind = drivers.scope_kind
+    and breaches.scope_id = drivers.scope_id
+    and breaches.usage_date = drivers.usage_date
+    and drivers.driver_rank = 1

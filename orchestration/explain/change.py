@@ -1,0 +1,256 @@
+"""A change of cost and what drove it.
+
+Belongs here: asking the published cubes about two periods. Does not belong here: how it is shown (`show`).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from functools import cache
+
+import duckdb
+
+from orchestration.explain.query import macro
+
+_ONE_DAY = timedelta(days=1)
+_USUAL_DAYS = 7
+
+
+class ExplainError(ValueError):
+    """The periods cannot be compared; the message says why."""
+
+
+@dataclass(frozen=True)
+class Period:
+    """UTC days, both inclusive."""
+
+    first: date
+    last: date
+
+    @classmethod
+    def parse(cls, text: str) -> Period:
+        """Read `2026-10-01`, or `2026-10-01..2026-10-07` with both days in it.
+
+        Raises:
+            ExplainError: When it is neither, or ends before it begins.
+        """
+        found = re.fullmatch(r"(\d{4}-\d\d-\d\d)(?:\.\.(\d{4}-\d\d-\d\d))?", text.strip())
+        try:
+            if found is None:
+                raise ValueError(text)
+            period = cls(date.fromisoformat(found[1]), date.fromisoformat(found[2] or found[1]))
+        except ValueError:
+            raise ExplainError(f"{text!r} is no period; write 2026-10-01 or 2026-10-01..2026-10-07") from None
+        if period.last < period.first:
+            raise ExplainError(f"{text!r} ends before it begins")
+        return period
+
+    @property
+    def days_count(self) -> int:
+        """Return how many days it has."""
+        return (self.last - self.first).days + 1
+
+    def before(self) -> Period:
+        """Return the seven days before it: what it is compared with when nothing else is asked for."""
+        return Period(self.first - _USUAL_DAYS * _ONE_DAY, self.first - _ONE_DAY)
+
+    def __str__(self) -> str:
+        """Return the period as `parse` reads it."""
+        return str(self.first) if self.first == self.last else f"{self.first}..{self.last}"
+
+
+@dataclass(frozen=True)
+class Driver:
+    """A link of the chain that moved the cost.
+
+    Attributes:
+        name: The link, as in the columns of `spend_change_drivers`.
+        words: The same for people.
+        effect_usd: By how much; the effects of all drivers sum to the change, to the last digit.
+    """
+
+    name: str
+    words: str
+    effect_usd: Decimal
+
+
+@dataclass(frozen=True)
+class Change:
+    """How far cost moved between two periods, and by what.
+
+    Attributes:
+        baseline, current: The periods.
+        is_daily_mean: Whether amounts are of a mean day, because the periods differ in length.
+        baseline_usd, current_usd: Effective cost that is known.
+        unpriced_attempts: Before and after: attempts whose price is unknown, which no amount holds.
+        drivers: Those that pushed the way the cost went come first, the largest of them at the top.
+        sentence: The three largest in words.
+    """
+
+    baseline: Period
+    current: Period
+    is_daily_mean: bool
+    baseline_usd: Decimal
+    current_usd: Decimal
+    unpriced_attempts: tuple[int, int]
+    drivers: tuple[Driver, ...]
+    sentence: str
+
+    @property
+    def change_usd(self) -> Decimal:
+        """Return by how much cost moved."""
+        return self.current_usd - self.baseline_usd
+
+
+def explain_change(
+    marts: duckdb.DuckDBPyConnection,
+    baseline: Period,
+    current: Period,
+    *,
+    tenant_id: str | None = None,
+    feature: str | None = None,
+) -> Change:
+    """Compare two periods, of all requests or of one tenant, one feature, one tenant's use of one feature.
+
+    Args:
+        marts: What `open_marts` returned.
+        baseline: What it was.
+        current: What it became; it may lie before the baseline, and every effect changes its sign.
+        tenant_id: Only this tenant; `unattributed` is one.
+        feature: Only this feature.
+
+    Raises:
+        ExplainError: When the periods share a day, or one of them has no published request.
+    """
+    if baseline.first <= current.last and current.first <= baseline.last:
+        raise ExplainError(f"{baseline} and {current} share a day")
+    is_daily_mean = baseline.days_count != current.days_count
+    scope = " in ".join(name for name in (tenant_id, feature) if name is not None)
+    parameters = {
+        "baseline_first": baseline.first,
+        "baseline_last": baseline.last,
+        "current_first": current.first,
+        "current_last": current.last,
+        "baseline_divisor": baseline.days_count if is_daily_mean else 1,
+        "current_divisor": current.days_count if is_daily_mean else 1,
+        "tenant_id": tenant_id,
+        "feature": feature,
+        "scope_words": scope or "all requests",
+        "baseline_words": _baseline_words(baseline, current, is_daily_mean=is_daily_mean),
+    }
+    (totals,) = marts.execute(_TOTALS, {name: parameters[name] for name in _parameters(_TOTALS)}).fetchall()
+    attempts_before, attempts_after, unpriced_before, unpriced_after = (int(value) for value in totals)
+    for period, attempts in ((baseline, attempts_before), (current, attempts_after)):
+        if attempts_before + attempts_after == 0 or (not scope and attempts == 0):
+            raise ExplainError(f"nothing of {scope or 'any request'} is published for {period}")
+    sql = _drivers_sql()
+    rows = marts.execute(sql, {name: parameters[name] for name in _parameters(sql)}).fetchall()
+    zero = Decimal(0)
+    words = parameters["scope_words"]
+    return Change(
+        baseline=baseline,
+        current=current,
+        is_daily_mean=is_daily_mean,
+        baseline_usd=rows[0][0] if rows else zero,
+        current_usd=rows[0][1] if rows else zero,
+        unpriced_attempts=(unpriced_before, unpriced_after),
+        drivers=tuple(Driver(name, text, effect) for _, _, _, name, text, effect in rows if name is not None),
+        sentence=(rows[0][2] if rows else None) or f"{words} did not move vs {parameters['baseline_words']}",
+    )
+
+
+def _baseline_words(baseline: Period, current: Period, *, is_daily_mean: bool) -> str:
+    if current.days_count == 1 and baseline == current.before():
+        return f"its {_USUAL_DAYS}-day mean"
+    return f"the mean day of {baseline}" if is_daily_mean else str(baseline)
+
+
+def _parameters(sql: str) -> set[str]:
+    """Return the parameters of a query: DuckDB refuses those that it does not name."""
+    return set(re.findall(r"\$([a-z_]+)", sql))
+
+
+_IN_PERIODS = """
+  (usage_date between $baseline_first and $baseline_last or usage_date between $current_first and $current_last)
+  and ($tenant_id is null or tenant_id = $tenant_id)
+  and ($feature is null or feature = $feature)
+"""
+
+_TOTALS = f"""
+select
+  coalesce(sum(attempts_count) filter (where usage_date between $baseline_first and $baseline_last), 0),
+  coalesce(sum(attempts_count) filter (where usage_date between $current_first and $current_last), 0),
+  coalesce(sum(unpriced_attempts_count) filter (where usage_date between $baseline_first and $baseline_last), 0),
+  coalesce(sum(unpriced_attempts_count) filter (where usage_date between $current_first and $current_last), 0)
+from llm_usage_by_tenant_feature_model_day
+where {_IN_PERIODS}
+"""
+
+
+@cache
+def _drivers_sql() -> str:
+    return f"""
+with usage as (
+  select 0 as comparison_key, usage_date between $current_first and $current_last as is_current, *
+  from llm_usage_by_tenant_feature_model_day
+  where {_IN_PERIODS}
+),
+
+operations as (
+  select 0 as comparison_key, usage_date between $current_first and $current_last as is_current, *
+  from operations_by_tenant_feature_day
+  where {_IN_PERIODS}
+),
+
+comparisons as (
+  select
+    0 as comparison_key,
+    cast($baseline_divisor as bigint) as baseline_divisor,
+    cast($current_divisor as bigint) as current_divisor,
+    cast($scope_words as varchar) as scope_words,
+    cast($baseline_words as varchar) as baseline_words
+),
+
+releases as (
+  -- The newest of each feature that went out after the baseline began and before the current period ended.
+  select 0 as comparison_key, feature, arg_max(release_id, (deployed_at, release_id)) as release_id
+  from dim_releases
+  where deployed_date > $baseline_first and deployed_date <= $current_last
+  group by feature
+),
+
+decomposed as (
+{macro("decomposed_change")("usage", "operations", "comparisons")}
+),
+
+drivers as (
+{macro("change_drivers")("decomposed", "releases")}
+),
+
+sentences as (
+{macro("driver_sentences")("drivers", "comparisons")}
+),
+
+totals as (
+  select
+    cast(sum(baseline_cost_usd) as decimal(38, 12)) as baseline_cost_usd,
+    cast(sum(current_cost_usd) as decimal(38, 12)) as current_cost_usd
+  from decomposed
+)
+
+select
+  totals.baseline_cost_usd,
+  totals.current_cost_usd,
+  sentences.sentence,
+  drivers.driver,
+  drivers.driver_words,
+  drivers.effect_usd
+from totals
+left join sentences on true
+left join drivers on true
+where totals.baseline_cost_usd is not null
+order by drivers.driver_rank
+"""

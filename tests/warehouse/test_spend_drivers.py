@@ -1,0 +1,97 @@
+"""Why spend moved, from landed calls to the sentence: the marts and `explain` say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from decimal import Decimal
+
+import duckdb
+import pytest
+from harness import Company, moment, request
+
+from orchestration.explain.change import ExplainError, Period, explain_change
+
+DAY = date(2026, 10, 9)
+FIRST_DAY = DAY - timedelta(days=7)
+
+
+@pytest.fixture(scope="module")
+def grown(empty_company: Company, tmp_path_factory: pytest.TempPathFactory) -> Company:
+    """Seven days of ten drafts at $3 each; then a release more than doubles the prompt. Searches stay as they are."""
+    company = empty_company.copy(tmp_path_factory.mktemp("drivers") / "company")
+    rows = []
+    for number in range(8):
+        day = FIRST_DAY + timedelta(days=number)
+        tokens = 3_300_000 if day == DAY else 1_500_000
+        rows += [request(moment(day), input_tokens=tokens, output_tokens=0) for _ in range(10)]
+        rows += [request(moment(day), tenant_id="globex", feature="search", input_tokens=1_000_000) for _ in range(3)]
+    company.land("llm_requests", rows)
+    company.land("releases", [{"release_id": "2026.10.2", "deployed_at": moment(DAY, 0), "feature": "draft"}])
+    company.build(FIRST_DAY, DAY)
+    company.roll_up()
+    return company
+
+
+@pytest.fixture
+def marts(grown: Company) -> Iterator[duckdb.DuckDBPyConnection]:
+    with grown.connect() as connection:
+        connection.execute("use warehouse.marts")
+        yield connection
+
+
+def test_an_alert_says_what_drove_it(grown: Company) -> None:
+    (alert,) = grown.query("select * from marts.alerts where alert_rule = 'tenant_spend_spike'")
+    assert (alert["scope_id"], alert["usage_date"]) == ("acme", DAY)
+    assert alert["top_drivers"] == (
+        "acme +$36.00 vs its 7-day mean: 100 % prompt growth in draft since release 2026.10.2"
+    )
+
+
+def test_explain_says_what_the_alert_says(marts: duckdb.DuckDBPyConnection) -> None:
+    today = Period(DAY, DAY)
+    change = explain_change(marts, today.before(), today, tenant_id="acme")
+    assert (change.baseline_usd, change.current_usd) == (Decimal(30), Decimal(66))
+    assert [(driver.name, driver.effect_usd) for driver in change.drivers] == [
+        ("input_tokens_per_attempt", Decimal(36))
+    ]
+    (row,) = marts.execute("select top_drivers from alerts where alert_rule = 'tenant_spend_spike'").fetchall()
+    assert row == (change.sentence,)
+
+
+@pytest.mark.parametrize(
+    ("comparison", "baseline"), [("day_on_day", Period(DAY - timedelta(days=1), DAY - timedelta(days=1))),
+                                 ("day_vs_trailing_week", Period(DAY, DAY).before())]
+)  # fmt: skip
+def test_the_mart_holds_what_explain_computes(
+    marts: duckdb.DuckDBPyConnection, comparison: str, baseline: Period
+) -> None:
+    rows = marts.execute(
+        """
+        select tenant_id, sum(change_usd), sum(input_tokens_per_attempt_effect_usd)
+        from spend_change_drivers where comparison = ? and usage_date = ? group by tenant_id order by tenant_id
+        """,
+        [comparison, DAY],
+    ).fetchall()
+    assert rows == [("acme", Decimal(36), Decimal(36)), ("globex", Decimal(0), Decimal(0))]
+    assert explain_change(marts, baseline, Period(DAY, DAY)).change_usd == Decimal(36)
+
+
+def test_values_are_bound_and_never_read_as_sql(marts: duckdb.DuckDBPyConnection) -> None:
+    today = Period(DAY, DAY)
+    with pytest.raises(ExplainError, match="nothing of x' or '1'='1 is published"):
+        explain_change(marts, today.before(), today, tenant_id="x' or '1'='1")
+
+
+def test_periods_that_cannot_be_compared_are_refused(marts: duckdb.DuckDBPyConnection) -> None:
+    with pytest.raises(ExplainError, match="share a day"):
+        explain_change(marts, Period(FIRST_DAY, DAY), Period(DAY, DAY))
+    long_ago = Period(date(2020, 1, 1), date(2020, 1, 1))
+    with pytest.raises(ExplainError, match="published for 2020-01-01"):
+        explain_change(marts, long_ago, Period(DAY, DAY))
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2026-10-32", "2026-10-02..2026-10-01", "2026-10-01...2026-10-02"])
+def test_what_is_no_period_is_refused(text: str) -> None:
+    with pytest.raises(ExplainError):
+        Period.parse(text)
