@@ -49,6 +49,20 @@
   cast(unix_micros({{ moment }}) as decimal(38, 0)) * 4294967296 + pmod(xxhash64({{ text }}), 4294967296)
 {%- endmacro -%}
 
+{#-
+A 64-bit number that orders rows by a weight, up to 2^24, and equals by a hash of a text. DuckDB keeps the largest of these
+in a tenth of the time that it takes for the largest row(weight, text).
+-#}
+{%- macro weight_order(weight, text) -%}
+  {{ return(adapter.dispatch('weight_order')(weight, text)) }}
+{%- endmacro -%}
+{%- macro default__weight_order(weight, text) -%}
+  cast(least({{ weight }}, 16777215) as bigint) * 549755813888 + cast(hash({{ text }}) % 549755813888 as bigint)
+{%- endmacro -%}
+{%- macro spark__weight_order(weight, text) -%}
+  cast(least({{ weight }}, 16777215) as bigint) * 549755813888 + pmod(xxhash64({{ text }}), 549755813888)
+{%- endmacro -%}
+
 {#- The widest whole number of the engine. -#}
 {%- macro whole_number() -%}
   {{ return(adapter.dispatch('whole_number')()) }}

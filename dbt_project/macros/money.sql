@@ -49,7 +49,7 @@ overflows above a million dollars. Nothing here divides.
 {#- The whole units that `weight` of `denominator` gets of `units`, rounded towards zero; 0 where nothing is weighed. -#}
 {%- macro share_of_units(units, weight, denominator) -%}
   case
-    when coalesce({{ weight }}, 0) = 0 or coalesce({{ denominator }}, 0) = 0 then cast(0 as {{ whole_number() }})
+    when coalesce({{ weight }}, 0) <= 0 or coalesce({{ denominator }}, 0) = 0 then cast(0 as {{ whole_number() }})
     else {{ whole_division('cast(' ~ units ~ ' as ' ~ whole_number() ~ ') * cast(' ~ weight ~ ' as ' ~ whole_number() ~ ')', 'cast(' ~ denominator ~ ' as ' ~ whole_number() ~ ')') }}
   end
 {%- endmacro -%}
@@ -133,4 +133,20 @@ another that is charged (the characters of an answer that is billed by the secon
     case when is_billed_apiece then {{ zero_usd() }} else {{ sum_of_class_costs(classes, suffix) }} end +
     {% endfor -%}
   {{ fees_cost_usd(suffix) }}
+{%- endmacro -%}
+
+{#- Dollars as a whole number of 10^-9 dollars, NULL for unknown: only ever a weight, never an amount. -#}
+{%- macro estimate_in_nano_usd(column) -%}
+  cast(cast({{ column }} as decimal(28, 12)) * cast(1000000000 as decimal(10, 0)) as bigint)
+{%- endmacro -%}
+
+{#-
+What requests of this weight pay for, in the unit of the weight, when the provider counted `counted` and they logged
+`logged` of it. Rounded up, so that they never take more than their part; the weight itself where logs cover the count.
+-#}
+{%- macro weight_of_all(weight, logged, counted) -%}
+  case
+    when {{ logged }} = 0 or {{ counted }} <= {{ logged }} then {{ weight }}
+    else {{ whole_division(weight ~ ' * ' ~ counted ~ ' + ' ~ logged ~ ' - 1', logged) }}
+  end
 {%- endmacro -%}

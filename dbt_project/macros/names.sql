@@ -63,3 +63,8 @@ id behind its slash, OpenAI's ft:<base>:<organisation>:<suffix>:<id> is ft:<base
 {%- macro serving_place(requests) -%}
   lower(coalesce({{ requests }}.inference_geo, {{ requests }}.region, ''))
 {%- endmacro -%}
+
+{#- Names as the right side of `in`. -#}
+{%- macro name_list(names) -%}
+  ('{{ names | join("', '") }}')
+{%- endmacro -%}

@@ -107,12 +107,40 @@ tier that nobody knows is unpriced, and so is `scale`: it is bought as capacity,
   {{ return(['input', 'cache_read', 'cache_write', 'output', 'fee']) }}
 {%- endmacro -%}
 
-{#- Classes in which providers bill requests: every token class, and searches. Column of the request that weighs each. -#}
+{#-
+Classes in which providers bill requests, and what a request weighs in each: every token class, searches, and what a line
+pays for that names no class (`model_total`) or not even a model (`account_total`). A total is shared by the estimate,
+in 10^-9 dollars: it is the one measure in which tokens of different price add up.
+-#}
 {%- macro billed_classes() -%}
   {%- set weights = {} -%}
   {%- for class in token_classes() -%}
     {%- do weights.update({class: class ~ '_class_tokens'}) -%}
   {%- endfor -%}
   {%- do weights.update({'web_search': 'web_search_requests'}) -%}
+  {%- for class in total_classes() -%}
+    {%- do weights.update({class: estimate_in_nano_usd('contracted_cost_usd')}) -%}
+  {%- endfor -%}
   {{ return(weights) }}
+{%- endmacro -%}
+
+{%- macro total_classes() -%}
+  {{ return(['model_total', 'account_total']) }}
+{%- endmacro -%}
+
+{#- Classes that no bill prices by model and tier: they are matched without. -#}
+{%- macro modelless_classes() -%}
+  {{ return(['web_search', 'account_total']) }}
+{%- endmacro -%}
+
+{#- Answers from our own cache and refused calls: no provider billed them, they weigh nothing. -#}
+{%- macro is_billable() -%}
+  price_status not in ('response_cache_hit', 'refused_by_provider')
+{%- endmacro -%}
+
+{#- What a request says of where it will be billed, '' where it does not say. Column of the request, name of the key. -#}
+{%- macro billing_keys() -%}
+  {{ return([
+    'provider_account', 'provider_api_key_id', 'provider_project', 'priced_model', 'service_tier',
+  ]) }}
 {%- endmacro -%}

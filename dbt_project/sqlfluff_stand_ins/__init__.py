@@ -92,7 +92,57 @@ def cost_components() -> list[str]:
 
 def billed_classes() -> dict[str, str]:
     """A few of the classes, with the column that weighs them."""
-    return {"input": "input_class_tokens", "web_search": "web_search_requests"}
+    return {"input": "input_class_tokens", "web_search": "web_search_requests", "account_total": "estimate"}
+
+
+def total_classes() -> list[str]:
+    """The classes of a line that names none."""
+    return ["account_total"]
+
+
+def modelless_classes() -> list[str]:
+    """Classes without a model."""
+    return ["web_search", "account_total"]
+
+
+def billing_keys() -> list[str]:
+    """A few of the keys."""
+    return ["provider_project", "priced_model"]
+
+
+def is_billable() -> str:
+    """A predicate."""
+    return "price_status <> 'refused_by_provider'"
+
+
+def name_list(_names: object) -> str:
+    """Any list."""
+    return "('openai')"
+
+
+def whole_number() -> str:
+    """A type."""
+    return "hugeint"
+
+
+def taken_of_cells(cells: str, _level: str) -> str:
+    """A level of the true-up."""
+    return f"select {cells}.*, 1 as taken_units from {cells} left join demands on {cells}.provider = demands.provider"
+
+
+def passed_on() -> str:
+    """Three figures."""
+    return "0 as own_units, 1 as charge_units, 2 as passed_quantity"
+
+
+def given_of_class(usage_class: str) -> str:
+    """Three figures."""
+    return f"sum(requests.{usage_class}_weight) as {usage_class}_given_units"
+
+
+def sum_of_cells() -> str:
+    """Three figures."""
+    return "sum(own_units) as own_units"
 
 
 def usage_apis() -> dict[str, dict[str, object]]:
@@ -123,6 +173,7 @@ sum_of_class_costs = usage_count = value_at_max = hash64 = json_text = json_bigi
 agreed_cost_usd = fees_cost_usd = uncached_modality_tokens = _call
 model_lookup_name = other_apiece_cost = other_count = other_usage = price_with_fallback = priced_tier = _call
 serving_place = utc_minute_of_day = _call
+charge_category = sum_of_weights = units_of_request = weight_order = _call
 cube_measures = sum_of_cube_measures = _measures
 
 

@@ -5,7 +5,7 @@ Belongs here: their inputs and outputs. Does not belong here: a second opinion o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -16,11 +16,20 @@ import pyarrow as pa
 from harness import Company
 from random_bills import Cell, Logged, ProviderDay, class_in_warehouse
 
-DAY = date(2026, 1, 1)
+UNIT = Decimal("1e-12")
 
 _INPUTS = ("marts.fct_provider_charges", "marts.fct_provider_usage", "intermediate.int_llm_requests__attributed")
-_VIEWS = ("int_llm_requests__billing_weights", "int_billed_prices__pivoted", "fct_llm_requests")
-_TABLES = ("int_charges__allocated", "unattributed_cost_by_provider_day")
+_VIEWS = ("fct_llm_requests", "llm_usage_by_tenant_feature_model_day")
+_TABLES = (
+    "int_usages__keyed",
+    "int_charges__keyed",
+    "int_llm_requests__weighed",
+    "int_billing_claims__matched",
+    "int_charges__allocated",
+    "int_billed_prices__pivoted",
+    "int_billed_remainders__placed",
+    "unattributed_cost_by_provider_day",
+)
 
 
 @dataclass(frozen=True)
@@ -32,10 +41,23 @@ class Split:
     allocated: list[dict[str, Any]]
 
     @property
-    def total_usd(self) -> Decimal:
-        """What requests take and what none of them takes."""
-        taken = [row["billed_cost_usd"] for row in self.requests if row["billed_cost_usd"] is not None]
-        return sum(taken, Decimal(0)) + sum((row["amount_usd"] for row in self.unattributed), Decimal(0))
+    def totals_usd(self) -> dict[tuple[date, str], Decimal]:
+        """By day and provider: what requests take and what none of them takes."""
+        totals: dict[tuple[date, str], Decimal] = {}
+        for row in [*self.requests, *self.unattributed]:
+            amount = row["amount_usd"] if "amount_usd" in row else row["billed_cost_usd"]
+            key = row["usage_date"], row["provider"]
+            totals[key] = totals.get(key, Decimal(0)) + (amount or 0)
+        return totals
+
+    def sums_of_cells(self) -> dict[tuple[date, str], tuple[Decimal, Decimal]]:
+        """By day and provider: what cells were charged, and what was taken from them or left in them."""
+        sums: dict[tuple[date, str], tuple[Decimal, Decimal]] = {}
+        for row in self.allocated:
+            key = row["usage_date"], row["provider"]
+            own, gone = sums.get(key, (Decimal(0), Decimal(0)))
+            sums[key] = own + row["own_units"] * UNIT, gone + (row["taken_units"] + row["left_units"]) * UNIT
+        return sums
 
 
 class AllocationLab:
@@ -50,14 +72,17 @@ class AllocationLab:
         self._connection.execute(f"attach '{company.home / 'warehouse.duckdb'}' as built (read_only)")
         for schema in ("marts", "intermediate"):
             self._connection.execute(f"create schema warehouse.{schema}")
-        for name in (*_INPUTS, "intermediate.int_charges__allocated"):
+        for name in _INPUTS:
             self._connection.execute(f"create table warehouse.{name} as from built.{name} limit 0")
+        for name in _TABLES:
+            schema, _ = self._sql[name]
+            self._connection.execute(f"create table warehouse.{schema}.{name} as from built.{schema}.{name} limit 0")
         for name in _VIEWS:
             schema, sql = self._sql[name]
             self._connection.execute(f"create view warehouse.{schema}.{name} as {sql}")
 
-    def split(self, days: Sequence[ProviderDay], *, backwards: bool = False) -> Split:
-        """Split the bills of one day; with every table in the opposite order when `backwards`."""
+    def split(self, days: Mapping[tuple[date, str], ProviderDay], *, backwards: bool = False) -> Split:
+        """Split the bills of many days at once; with every table in the opposite order when `backwards`."""
         order = slice(None, None, -1 if backwards else 1)
         for name, rows in zip(_INPUTS, _input_rows(days), strict=True):
             self._connection.execute(f"truncate warehouse.{name}")
@@ -86,50 +111,57 @@ class AllocationLab:
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-def _input_rows(days: Sequence[ProviderDay]) -> tuple[list[dict[str, Any]], ...]:
+def _input_rows(days: Mapping[tuple[date, str], ProviderDay]) -> tuple[list[dict[str, Any]], ...]:
     charges: list[dict[str, Any]] = []
     counts: list[dict[str, Any]] = []
     requests: list[dict[str, Any]] = []
-    for day in days:
-        charges += [_charge(day.provider, "usage", amount, cell, name) for cell, name, amount in day.charges]
-        charges += [_charge(day.provider, "credit", amount, None, None) for _, amount in day.other_charges]
+    for (usage_date, provider), day in days.items():
+        key = {"usage_date": usage_date, "provider": provider}
+        charges += [{**key, **_charge("usage", amount, cell, name, provider)} for cell, name, amount in day.charges]
+        charges += [{**key, **_charge("usage", amount, cell, None, provider)} for cell, amount in day.lumps]
+        charges += [{**key, **_charge("credit", amount, None, None, provider)} for _, amount in day.other_charges]
         counts += [
-            {**_keys(day.provider, cell, name), "quantity": Decimal(count), "quantity_unit": "tokens"}
+            {**key, **_keys(cell, name, provider), "quantity": Decimal(count), "quantity_unit": "tokens"}
             for (cell, name), count in day.counts.items()
         ]
-        requests += [_attributed(day.provider, each, len(requests) + n) for n, each in enumerate(day.requests)]
+        requests += [{**key, **_attributed(each, len(requests) + n, provider)} for n, each in enumerate(day.requests)]
     return charges, counts, requests
 
 
-def _charge(provider: str, category: str, amount: Decimal, cell: Cell | None, name: str | None) -> dict[str, Any]:
+def _charge(category: str, amount: Decimal, cell: Cell | None, name: str | None, provider: str) -> dict[str, Any]:
     return {
-        **_keys(provider, cell, name),
+        **_keys(cell, name, provider),
         "charge_category": category,
         "billed_cost_usd": pa.scalar(amount, pa.decimal128(38, 12)).as_py(),
     }
 
 
-def _keys(provider: str, cell: Cell | None, name: str | None) -> dict[str, Any]:
+def _keys(cell: Cell | None, name: str | None, provider: str) -> dict[str, Any]:
     return {
-        "usage_date": DAY,
-        "provider": provider,
+        "provider_account": cell.account if cell else "org",
         "provider_project": cell.project if cell else None,
+        "provider_api_key_id": cell.key if cell else None,
         "priced_model": cell.model if cell else None,
         "service_tier": cell.tier if cell else None,
         "usage_class": class_in_warehouse(provider, name) if name else None,
     }
 
 
-def _attributed(provider: str, logged: Logged, number: int) -> dict[str, Any]:
+def _attributed(logged: Logged, number: int, provider: str) -> dict[str, Any]:
     tokens = logged.tokens or {}
     status = {"success": "priced", "rate_limited": "refused_by_provider"}[logged.outcome]
+    is_priced = logged.tokens is not None and "unpriced" not in logged.cell.model
     return {
-        "usage_date": DAY,
-        "request_key": f"request {number:04}",
-        "provider": provider,
+        "request_key": f"request {number:05}",
+        "tenant_id": "acme",
+        "feature": "draft",
+        "provider_account": logged.cell.account,
         "provider_project": logged.cell.project,
+        "provider_api_key_id": logged.cell.key,
         "priced_model": logged.cell.model,
         "service_tier": logged.cell.tier,
+        "operation_name": "chat",
+        "contracted_cost_usd": Decimal(sum(tokens.values())) / 10**6 if is_priced else None,
         "price_status": "response_cache_hit" if logged.is_from_own_cache else status,
         "input_tokens": None if logged.tokens is None else sum(tokens.values()) - tokens["output"],
         "output_tokens": tokens.get("output"),

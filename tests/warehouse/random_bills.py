@@ -9,7 +9,7 @@ hypothesis' own where a failing case shall be made small.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from random import Random
@@ -21,6 +21,7 @@ TOKEN_CLASSES = ("input", "cache_read", "cache_write", "output")
 PROVIDERS = {"openai": ("gpt-test", "gpt-unpriced"), "anthropic": ("claude-test", "claude-unpriced")}
 TIERS = ("standard", "batch")
 PROJECTS = (None, "proj_a", "proj_b")
+KEYS = {None: (None,), "proj_a": (None, "key_1", "key_2"), "proj_b": (None, "key_3")}
 OTHER_LINES = ("Service credit", "Refund of last month", "Sales tax", "File storage", "Something new")
 
 
@@ -31,6 +32,8 @@ class Cell:
     project: str | None
     model: str
     tier: str
+    key: str | None = None
+    account: str | None = "org"
 
 
 @dataclass(frozen=True)
@@ -46,10 +49,17 @@ class Logged:
 
 @dataclass
 class ProviderDay:
-    """One provider's day: charges and counts by cell and class, lines of the bill that are no usage, requests."""
+    """One provider's day: what was billed, counted and logged.
+
+    Attributes:
+        charges, counts: By cell and class.
+        lumps: Charges for a cell without a class, or for the whole account without a cell.
+        other_charges: Lines of the bill that are no usage.
+    """
 
     provider: str
     charges: list[tuple[Cell, str, Decimal]] = field(default_factory=list)
+    lumps: list[tuple[Cell | None, Decimal]] = field(default_factory=list)
     other_charges: list[tuple[str, Decimal]] = field(default_factory=list)
     counts: dict[tuple[Cell, str], int] = field(default_factory=dict)
     requests: list[Logged] = field(default_factory=list)
@@ -57,14 +67,17 @@ class ProviderDay:
     @property
     def billed_usd(self) -> Decimal:
         """The bill."""
-        return sum((amount for *_, amount in [*self.charges, *self.other_charges]), Decimal(0))
+        return sum((amount for *_, amount in [*self.charges, *self.lumps, *self.other_charges]), Decimal(0))
 
 
-def random_provider_day(rng: Random, provider: str) -> ProviderDay:
-    """Draw a provider-day."""
+def random_provider_day(
+    rng: Random, provider: str, *, has_lumps: bool = False, has_accounts: bool = False
+) -> ProviderDay:
+    """Draw a provider-day: with charges that name no class, and with a second account, where these are wanted."""
     day = ProviderDay(provider)
     models = PROVIDERS[provider]
-    cells = [_cell(rng, models) for _ in range(rng.randint(1, 3))]
+    accounts = ("org", "org_2") if has_accounts and rng.random() < 0.5 else ("org",)
+    cells = [_cell(rng, models, accounts) for _ in range(rng.randint(1, 3))]
     for _ in range(rng.randint(0, 6)):
         day.requests.append(_logged(rng, models, rng.choice(cells)))
     for cell in dict.fromkeys(cells):
@@ -74,7 +87,11 @@ def random_provider_day(rng: Random, provider: str) -> ProviderDay:
             logged = sum(_used(each, usage_class) for each in day.requests if each.cell == cell)
             counted = rng.choice((None, 0, logged, logged, logged // 2, logged + rng.randint(1, 1000), logged * 5 // 3))
             if counted is not None:
-                day.counts[cell, usage_class] = counted
+                # The provider does not always count by the key that it bills.
+                counted_cell = cell if rng.random() < 0.8 else replace(cell, key=None)
+                day.counts[counted_cell, usage_class] = counted
+    if has_lumps and rng.random() < 0.3:
+        day.lumps.append((rng.choice([None, *cells]), _amount(rng)))
     for line in OTHER_LINES:
         if rng.random() < 0.3:
             day.other_charges.append((line, _amount(rng)))
@@ -92,7 +109,14 @@ def landed_rows(provider_day: ProviderDay, day: date, number: int) -> dict[str, 
             openai_cost(day, line, str(amount)) for line, amount in provider_day.other_charges
         ]
         rows["openai_usage_completions"] = [
-            openai_usage(day, cell.model, project_id=cell.project, batch=cell.tier == "batch", **_openai_counts(counts))
+            openai_usage(
+                day,
+                cell.model,
+                project_id=cell.project,
+                api_key_id=cell.key,
+                batch=cell.tier == "batch",
+                **_openai_counts(counts),
+            )
             for cell, counts in _counts_by_cell(provider_day).items()
         ]
         rows["openai_usage_other"] = [
@@ -116,7 +140,12 @@ def landed_rows(provider_day: ProviderDay, day: date, number: int) -> dict[str, 
         ]
         rows["anthropic_usage_messages"] = [
             anthropic_usage(
-                day, cell.model, workspace_id=cell.project, service_tier=cell.tier, **_anthropic_counts(counts)
+                day,
+                cell.model,
+                workspace_id=cell.project,
+                api_key_id=cell.key,
+                service_tier=cell.tier,
+                **_anthropic_counts(counts),
             )
             for cell, counts in _counts_by_cell(provider_day, with_searches=True).items()
         ]
@@ -130,19 +159,24 @@ def class_in_warehouse(provider: str, usage_class: str) -> str:
     return "cache_write_30m" if provider == "openai" else "cache_write_5m"
 
 
-def _cell(rng: Random, models: tuple[str, ...]) -> Cell:
-    return Cell(rng.choice(PROJECTS), rng.choice(models), rng.choice(TIERS))
+def _cell(rng: Random, models: tuple[str, ...], accounts: tuple[str, ...]) -> Cell:
+    account = rng.choice(accounts)
+    # A project belongs to one account, and a key to one project.
+    project = rng.choice(PROJECTS if account == "org" else (None, "proj_c"))
+    return Cell(project, rng.choice(models), rng.choice(TIERS), rng.choice(KEYS.get(project, (None,))), account)
 
 
 def _logged(rng: Random, models: tuple[str, ...], usual: Cell) -> Logged:
-    # Some requests name no project, some one that the provider does not know, some a model that is not in the bill.
+    # Some requests name no project, some one that the provider does not know, some a model that is not in the bill; few
+    # name the account.
     cell = rng.choice(
         (
             usual,
-            usual,
-            Cell(None, usual.model, usual.tier),
-            Cell("By name", usual.model, usual.tier),
-            _cell(rng, models),
+            replace(usual, account=None),
+            replace(usual, account=None, key=None),
+            Cell(None, usual.model, usual.tier, account=None),
+            Cell("By name", usual.model, usual.tier, account="Our account"),
+            _cell(rng, models, ("org",)),
         )
     )
     kind = rng.choice(("counted", "counted", "counted", "uncounted", "refused", "own cache", "searches only"))
@@ -177,7 +211,9 @@ def _request_row(logged: Logged, provider: str, day: date, number: int) -> dict[
         moment(day),
         provider=provider,
         model=logged.cell.model,
+        provider_account=logged.cell.account,
         provider_project=logged.cell.project,
+        provider_api_key_id=logged.cell.key,
         service_tier=logged.cell.tier,
         outcome=logged.outcome,
         response_cache_hit=logged.is_from_own_cache,
@@ -229,7 +265,9 @@ def _openai_cost_row(day: date, cell: Cell, usage_class: str, amount: Decimal) -
         "web_search": "web_search_calls",
     }
     tier = ", batch" if cell.tier == "batch" else ""
-    return openai_cost(day, f"{cell.model}, {meters[usage_class]}{tier}", str(amount), project_id=cell.project)
+    return openai_cost(
+        day, f"{cell.model}, {meters[usage_class]}{tier}", str(amount), project_id=cell.project, api_key_id=cell.key
+    )
 
 
 def _anthropic_cost_row(day: date, cell: Cell, usage_class: str, amount: Decimal) -> dict[str, Any]:

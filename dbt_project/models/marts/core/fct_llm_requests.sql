@@ -6,66 +6,46 @@ with billed_days as (
   select distinct
     usage_date,
     provider
-  from {{ ref('int_charges__allocated') }}
+  from {{ ref('int_charges__keyed') }}
 ),
 
-billed_projects as (
-  -- Which projects it names; a request of any other is matched without its project.
-  select distinct
-    usage_date,
-    provider,
-    provider_project
-  from {{ ref('int_charges__allocated') }}
-  where provider_project <> ''
-),
-
-extra as (
+remainders as (
   select
     usage_date,
-    extra_request_key as request_key,
-    sum(extra_units) as extra_units
-  from {{ ref('int_charges__allocated') }}
-  where extra_units <> 0
-  group by usage_date, extra_request_key
+    request_key,
+    sum(remainder_units) as remainder_units
+  from {{ ref('int_billed_remainders__placed') }}
+  group by usage_date, request_key
 ),
 
 billed as (
   select
     requests.*,
     billed_days.provider is not null as has_bill_arrived,
-    coalesce(token_prices.allocation_method, search_prices.allocation_method) as matched_by,
-    {%- for class, column in billed_classes().items() %}
-    {%- set prices = 'search_prices' if class == 'web_search' else 'token_prices' %}
-    {{ share_of_units(prices ~ '.' ~ class ~ '_charge_units', 'requests.' ~ column, prices ~ '.' ~ class ~ '_denominator') }} +
+    {%- for class, weight in billed_classes().items() %}
+    {{ units_of_request(class, weight) }} +
     {%- endfor %}
-    coalesce(extra.extra_units, 0) as billed_units,
-    -- Whether any charge is for what this request used; a bill that has nothing of the kind does not make it free.
-    token_prices.provider is not null and coalesce(requests.input_tokens, requests.output_tokens) is not null
-    or search_prices.provider is not null as is_in_bill
+    coalesce(remainders.remainder_units, 0) as billed_units,
+    -- How near the bill came to what this request used; NULL where it has no charge of the kind, which does not make the
+    -- request free.
+    greatest(
+      case
+        when coalesce(requests.input_tokens, requests.output_tokens) is not null then prices.token_method_rank
+      end,
+      case when requests.web_search_requests > 0 then prices.search_method_rank end
+    ) as method_rank
   from {{ ref('int_llm_requests__attributed') }} as requests
   left join billed_days
     on requests.usage_date = billed_days.usage_date and requests.provider = billed_days.provider
-  left join billed_projects
+  left join {{ ref('int_billed_prices__pivoted') }} as prices
     on
-      requests.usage_date = billed_projects.usage_date
-      and requests.provider = billed_projects.provider
-      and requests.provider_project = billed_projects.provider_project
-  left join {{ ref('int_billed_prices__pivoted') }} as token_prices
-    on
-      requests.usage_date = token_prices.usage_date
-      and requests.provider = token_prices.provider
-      and requests.priced_model = token_prices.priced_model
-      and requests.service_tier = token_prices.service_tier
-      and coalesce(billed_projects.provider_project, '') = token_prices.provider_project
-  left join {{ ref('int_billed_prices__pivoted') }} as search_prices
-    on
-      requests.usage_date = search_prices.usage_date
-      and requests.provider = search_prices.provider
-      and case when requests.web_search_requests > 0 then '' end = search_prices.priced_model
-      and search_prices.service_tier = ''
-      and coalesce(billed_projects.provider_project, '') = search_prices.provider_project
-  left join extra
-    on requests.usage_date = extra.usage_date and requests.request_key = extra.request_key
+      requests.usage_date = prices.usage_date
+      and requests.provider = prices.provider
+      {%- for key in billing_keys() %}
+      and coalesce(requests.{{ key }}, '') = prices.{{ key }}
+      {%- endfor %}
+  left join remainders
+    on requests.usage_date = remainders.usage_date and requests.request_key = remainders.request_key
 ),
 
 costed as (
@@ -74,11 +54,15 @@ costed as (
     case
       when not has_bill_arrived then null
       when price_status in ('response_cache_hit', 'refused_by_provider') then {{ zero_usd() }}
-      when not is_in_bill then null
+      when method_rank is null then null
       else {{ units_to_usd('billed_units') }}
     end as billed_cost_usd,
     case
-      when is_in_bill and price_status not in ('response_cache_hit', 'refused_by_provider') then matched_by
+      when price_status in ('response_cache_hit', 'refused_by_provider') then null
+      when method_rank = 1 then 'direct'
+      when method_rank = 2 then 'by_project'
+      when method_rank = 3 then 'by_model'
+      when method_rank = 4 then 'by_account'
     end as allocation_method
   from billed
 )

@@ -6,6 +6,7 @@ select
   charges.provider,
   charges.provider_account,
   charges.provider_project,
+  charges.provider_api_key_id,
   charges.source_name,
   charges.pull_id,
   charges.charge_description,

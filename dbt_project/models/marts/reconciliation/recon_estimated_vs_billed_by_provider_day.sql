@@ -36,6 +36,7 @@ unattributed as (
     provider,
     cast(sum(amount_usd) as decimal(38, 12)) as unattributed_cost_usd
   from {{ ref('unattributed_cost_by_provider_day') }}
+  where reason <> 'rounding'
   group by usage_date, provider
 ),
 

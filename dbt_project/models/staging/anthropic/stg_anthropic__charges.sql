@@ -21,14 +21,11 @@ select
   'anthropic' as provider,
   source_name as provider_account,
   workspace_id as provider_project,
+  cast(null as varchar) as provider_api_key_id,
   description as charge_description,
   case
-    -- What names its meter is usage, whatever words its model's name has in it.
-    when usage_class is not null then 'usage'
-    when lower(description) like '%credit%' or lower(description) like '%refund%' then 'credit'
-    when lower(description) like '%tax%' then 'tax'
     when cost_type in ('code_execution', 'session_usage') then 'not_request_scoped'
-    else 'unmapped'
+    else {{ charge_category('description', 'usage_class') }}
   end as charge_category,
   model,
   usage_class,

@@ -34,15 +34,9 @@ select
   'openai' as provider,
   source_name as provider_account,
   project_id as provider_project,
+  api_key_id as provider_api_key_id,
   line_item as charge_description,
-  case
-    -- What names its meter is usage, whatever words its model's name has in it.
-    when usage_class is not null then 'usage'
-    when lower(line_item) like '%credit%' or lower(line_item) like '%refund%' then 'credit'
-    when lower(line_item) like '%tax%' then 'tax'
-    when lower(line_item) like '%storage%' or lower(line_item) like '%container%' then 'not_request_scoped'
-    else 'unmapped'
-  end as charge_category,
+  {{ charge_category('line_item', 'usage_class') }} as charge_category,
   case when usage_class is not null then first_part end as model,
   usage_class,
   case
