@@ -17,7 +17,11 @@ from orchestration.publishing.marts import Column, Shape, published_columns
 from orchestration.publishing.slices import DAY_COLUMN, Slice, Slicing
 from orchestration.publishing.sql import literal
 
-_FORMAT = "format parquet, compression zstd"
+_FORMAT = "format parquet, compression zstd, row_group_size 61440"
+"""(lab, 84 columns, 251,000 rows) With DuckDB's own groups of 122,880 rows the dictionaries take 14.5 s of CPU, so 3.9."""
+
+_DAYS_FORMAT = "format parquet, compression zstd, row_group_size 10240"
+"""(lab, 60 days) Rows wait in memory for their group: 9.7 s of CPU with large groups, 7.0 s with small ones."""
 
 BATCH_ROWS = 150_000
 """Rows that one statement writes into many days, at most.
@@ -65,7 +69,7 @@ def write_slices(
             written[batch[0]] = target
         else:
             target = folder / f"batch-{number}"
-            options = f"{_FORMAT}, partition_by ({DAY_COLUMN})"
+            options = f"{_DAYS_FORMAT}, partition_by ({DAY_COLUMN})"
             _copy(connection, _rows(relation, shape.columns, Slicing.DAY.predicate(batch)), target, options)
             written.update({day: _only_file(target / f"{DAY_COLUMN}={day}") for day in batch})
     return written

@@ -31,7 +31,7 @@ class SampleOptions:
 
     seed: int = 20
     days: int = 60
-    requests: int = 250_000
+    requests: int = 200_000
     tenants: int = 85
     end_date: date = DEFAULT_END_DATE
     observed_share: float = 1.0

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -27,17 +27,19 @@ class Company:
     Attributes:
         home: The folder.
         first_output: What the run that built it printed.
+        environment: Further variables of its environment.
     """
 
     home: Path
     first_output: str
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def trueup(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run the command line in a process of its own, as a user does."""
         inherited = {name: value for name, value in os.environ.items() if name not in _OWN_VARIABLES}
         return subprocess.run(
             [sys.executable, "-c", "from orchestration.cli import app; app()", *arguments],
-            env={**inherited, "TRUEUP_HOME": str(self.home), "COLUMNS": "160", **environment},
+            env={**inherited, "TRUEUP_HOME": str(self.home), "COLUMNS": "160", **self.environment, **environment},
             capture_output=True,
             text=True,
             check=False,

@@ -11,6 +11,29 @@ from pathlib import Path
 
 import pytest
 from company import DAYS, Company
+from real_inputs import SHARED, build_recordings, build_spans
+from test_real_openai_client import LandedClient, land_real_client_spans
+
+# Recordings lie beside a checkout, not in it.
+collect_ignore = [] if SHARED.is_dir() else ["test_public_recordings.py"]
+
+
+@pytest.fixture(scope="session")
+def real_client(tmp_path_factory: pytest.TempPathFactory) -> LandedClient:
+    """The spans of the real client, and what its provider counted."""
+    return land_real_client_spans(tmp_path_factory.mktemp("real_client"))
+
+
+@pytest.fixture(scope="session")
+def spans(real_client: LandedClient, tmp_path_factory: pytest.TempPathFactory) -> Company:
+    """An installation on the client's spans, and the recorded ones. Look, and leave it as it is."""
+    return build_spans(tmp_path_factory.mktemp("spans"), real_client.spans_file)
+
+
+@pytest.fixture(scope="session")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> Company:
+    """An installation on what a gateway logged, and on the public trace. Look, and leave it as it is."""
+    return build_recordings(tmp_path_factory.mktemp("recordings"))
 
 
 @pytest.fixture(scope="session")

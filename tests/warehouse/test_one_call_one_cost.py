@@ -44,6 +44,16 @@ def seen_by_all(observers: dict[str, list[dict[str, Any]]]) -> None:
     observers["litellm_requests"] += [gateway(moment(DAY, 10), **shared, tenant_id="wrong", input_tokens=7)]
 
 
+def cache_known_to_the_gateway_alone(observers: dict[str, list[dict[str, Any]]]) -> None:
+    """The span says the same totals and nothing of the cache; of another call it says other totals."""
+    for response_id, input_tokens in (("resp_same", 1000), ("resp_other", 900)):
+        shared = {"response_id": response_id, "tenant_id": "half_cached"}
+        observers["otel_genai_spans"] += [span(moment(DAY, 10), **shared)]
+        observers["litellm_requests"] += [
+            gateway(moment(DAY, 10), **shared, input_tokens=input_tokens, cache_read_tokens=400)
+        ]
+
+
 def two_calls_of_one_tenant_in_a_trace(observers: dict[str, list[dict[str, Any]]]) -> None:
     """The application knows the span and not the response; its other call only the span around both."""
     observers["llm_requests"] += [
@@ -103,6 +113,7 @@ def observations() -> dict[str, list[dict[str, Any]]]:
     observers: dict[str, list[dict[str, Any]]] = {"llm_requests": [], "otel_genai_spans": [], "litellm_requests": []}
     for case in (
         seen_by_all,
+        cache_known_to_the_gateway_alone,
         two_calls_of_one_tenant_in_a_trace,
         repeated_lines,
         attempts_of_one_operation,
@@ -140,6 +151,17 @@ def test_three_observers_of_one_call_are_one_request_with_the_best_of_each(compa
     assert (row["service_tier"], row["list_cost_usd"]) == ("batch", Decimal("0.0014"))
     assert (row["feature"], row["latency_ms"]) == ("draft", 900.0)
     assert company.value("select count(*) from marts.fct_llm_requests where tenant_id = 'wrong'") == 0
+
+
+def test_of_equal_totals_the_set_that_knows_the_cache_counts(company: Company) -> None:
+    rows = {row["response_id"]: row for row in requests_of(company, "half_cached")}
+    same, other = rows["resp_same"], rows["resp_other"]
+    assert (same["usage_observer"], same["input_class_tokens"], same["cache_read_class_tokens"]) == (
+        "gateway",
+        600,
+        400,
+    )
+    assert (other["usage_observer"], other["input_class_tokens"]) == ("otel_span", 1000)
 
 
 def test_an_application_that_knows_only_the_span_saw_the_same_call(company: Company) -> None:

@@ -1,6 +1,7 @@
 -- One row per call, however many saw it. Most calls were seen once and pass straight through; only the others are
 -- merged: attribution field by field from the best observer that knows it, usage as one set from the best observer
--- that has any, so that counts of different meaning never mix in one row.
+-- that has any, so that counts of different meaning never mix in one row. Of sets with the same totals, the one that
+-- knows what came from the cache is the better: openai-v2 2.4b0 leaves that off its spans, and a gateway does not.
 {{ config(tags=['reference']) }}
 {%- set first_known = attribution_columns() %}
 {%- set usage_set = [
@@ -32,6 +33,22 @@ seen_once as (
   where seen_more_than_once.key_hash is null
 ),
 
+totals as (
+  select
+    observations.usage_date as totals_date,
+    observations.request_key as totals_key,
+    observations.input_tokens as total_input_tokens,
+    observations.output_tokens as total_output_tokens,
+    min(observations.observer_rank) as totals_rank
+  from {{ ref('int_llm_requests__unioned') }} as observations
+  inner join seen_more_than_once
+    on
+      observations.usage_date = seen_more_than_once.usage_date
+      and {{ hash64('observations.request_key') }} = seen_more_than_once.key_hash
+  where observations.input_tokens is not null and observations.output_tokens is not null
+  group by 1, 2, 3, 4
+),
+
 ranked as (
   select
     observations.*,
@@ -48,6 +65,8 @@ ranked as (
       partition by observations.usage_date, observations.request_key
       order by
         case when observations.input_tokens is null and observations.output_tokens is null then 1 else 0 end,
+        coalesce(totals.totals_rank, observations.observer_rank),
+        case when totals.totals_rank is null or observations.cache_read_tokens is null then 1 else 0 end,
         observations.observer_rank,
         observations.output_tokens desc,
         observations.input_tokens desc,
@@ -59,6 +78,12 @@ ranked as (
     on
       observations.usage_date = seen_more_than_once.usage_date
       and {{ hash64('observations.request_key') }} = seen_more_than_once.key_hash
+  left join totals
+    on
+      observations.usage_date = totals.totals_date
+      and observations.request_key = totals.totals_key
+      and observations.input_tokens = totals.total_input_tokens
+      and observations.output_tokens = totals.total_output_tokens
 ),
 
 merged as (
