@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from orchestration.pricebook.book import EVER, PriceBook, PriceKey, PriceRow, load_book
-from orchestration.pricebook.vocabulary import USAGE_CLASSES
+from orchestration.pricebook.book import PriceBook, load_book
 from orchestration.settings import PROJECT_ROOT
 
 SEEDS = PROJECT_ROOT / "pricing_seeds"
@@ -22,44 +19,3 @@ def seeds() -> Path:
 def shipped() -> PriceBook:
     """The book that is in git."""
     return load_book(SEEDS)
-
-
-def moment(text: str) -> datetime:
-    """Parse a moment; a bare date is its midnight in UTC."""
-    value = datetime.fromisoformat(text)
-    return value if value.tzinfo else value.replace(tzinfo=UTC)
-
-
-def price_row(
-    price: str,
-    *,
-    usage_class: str = "input",
-    model: str = "m",
-    valid: tuple[str, str | None] = ("1970-01-01", None),
-    known: tuple[str, str | None] = ("1970-01-01", None),
-    precedence: int = 20,
-    source: str = "genai-prices",
-    price_id: str | None = None,
-    **key: str | int,
-) -> PriceRow:
-    """A row with everything that a test does not care about filled in."""
-    is_token = USAGE_CLASSES.get(usage_class) == "token"
-    full_key = PriceKey(provider="p", model=model, usage_class=usage_class, **key)  # type: ignore[arg-type]
-    start, end = (moment(text) if text else None for text in valid)
-    known_from, known_to = (moment(text) if text else None for text in known)
-    return PriceRow(
-        price_id=price_id if price_id is not None else f"{source}:{full_key}:{valid}:{known}:{precedence}",
-        key=full_key,
-        valid_from=start or EVER,
-        valid_to=end,
-        known_from=known_from or EVER,
-        known_to=known_to,
-        price_usd_per_mtok=Decimal(price) if is_token else None,
-        price_usd_per_kcount=None if is_token else Decimal(price),
-        precedence=precedence,
-        source=source,
-        source_version="1",
-        source_url="https://example.com/prices",
-        captured_on=None,
-        note="",
-    )

@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from conftest import moment
+from rows import moment
 
 from orchestration.pricebook import edition
 from orchestration.pricebook.__main__ import main

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from conftest import moment
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rows import moment
 
 from orchestration.pricebook import refresh
 from orchestration.pricebook.book import EVER, PriceBook, PriceKey, PriceRow

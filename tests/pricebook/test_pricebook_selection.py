@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 
 import pytest
-from conftest import moment, price_row
+from rows import moment, price_row
 
 from orchestration.pricebook.book import AliasRow, PriceBook, PriceRow, normalise_model_name
 from orchestration.pricebook.pricing import price_usage

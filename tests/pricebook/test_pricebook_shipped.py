@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from conftest import moment
+from rows import moment
 
 from orchestration.pricebook.book import PriceBook
 from orchestration.pricebook.pricing import price_usage

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import moment
 from genai_prices import types
 from genai_prices.data import providers
+from rows import moment
 
 from orchestration.pricebook import fallback, genai_source, litellm_source, names
 from orchestration.pricebook.book import EVER, AliasRow, PriceBook, PriceKey

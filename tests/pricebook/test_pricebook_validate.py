@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from conftest import price_row
+from rows import price_row
 
 from orchestration.pricebook.book import COLUMNS, AliasRow, BookError, PriceRow, read_prices, write_prices
 from orchestration.pricebook.terms import MULTIPLIER_COLUMNS, TERM_COLUMNS, check_multipliers, check_terms

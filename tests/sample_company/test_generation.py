@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Story
+from story import Story
 
 from orchestration.sample_company import SampleOptions, generate
 from orchestration.sample_company.attempts import draw_attempts

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from conftest import Story
+from story import Story
 
 PACKAGE = Path(__file__).parents[2] / "orchestration" / "sample_company"
 

@@ -9,8 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from conftest import Story
 from genai_prices import Usage, calc_price
+from story import Story
 
 from orchestration.sample_company.attempts import draw_attempts
 from orchestration.sample_company.catalog import MODEL_IDS, PROVIDER_NAMES, PROVIDER_OF_MODEL, Provider, Tier

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import requests
-from conftest import Story
+from story import Story
 
 from orchestration.connectors.anthropic_organization import AnthropicOrganization
 from orchestration.connectors.base import Window

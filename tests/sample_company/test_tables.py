@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from conftest import Story
+from story import Story
 
 from orchestration.connectors.company_tables import CompanyTables
 from orchestration.landing.store import LandingStore
