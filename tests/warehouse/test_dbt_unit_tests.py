@@ -10,6 +10,8 @@ COMPUTE_COST = {
     "int_billing_claims__matched",
     "int_charges__allocated",
     "int_billed_remainders__placed",
+    "recon_estimated_vs_billed_by_sku_day",
+    "recon_estimated_vs_billed_by_provider_day",
     "fct_llm_requests",
     "fct_operations",
     "fct_outcomes",

@@ -94,7 +94,7 @@ select
   end as likely_cause,
   case reasons.reason
     when 'unlogged_usage'
-      then 'Look for the project in fct_provider_usage that has no requests, and instrument its service.'
+      then 'Find the project without token_coverage in recon_estimated_vs_billed_by_project_day; instrument its service.'
     when 'not_request_scoped' then 'Name the owner of the resource in fct_provider_charges.charge_description.'
     when 'priority_or_commitment' then 'Compare it with what the same tokens cost on demand; renew or drop it.'
     when 'credit' then 'Nothing; decide who gets it if it was given for one tenant.'
