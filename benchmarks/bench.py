@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -86,7 +87,9 @@ def measure(command: list[str], environment: dict[str, str]) -> Measured:
 class Ours:
     """trueup over one folder of lines, as a user runs it."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, days: int) -> None:
+        # A run covers the days up to today, so that is where the last of them lies.
+        self.first_day = datetime.now(UTC).date() - timedelta(days=days - 1)
         self.inbox = root / "inbox"
         self.inbox.mkdir(parents=True)
         sources = root / "sources"
@@ -96,7 +99,7 @@ class Ours:
         self.environment = {
             "TRUEUP_HOME": str(self.home),
             "TRUEUP_SOURCES": str(sources),
-            "TRUEUP_START_DATE": "2025-10-01",
+            "TRUEUP_START_DATE": self.first_day.isoformat(),
             "TRUEUP_USER_HASH_KEY": "a key of the benchmark",
         }
 
@@ -131,8 +134,8 @@ def by_hand(mode: str, inbox: Path, output: Path) -> tuple[Measured, dict[str, o
 
 def throughput(root: Path, requests: int, days: int) -> None:
     """Compare one first run over `requests` calls in `days` days with both scripts."""
-    ours = Ours(root / "ours")
-    calls = write_days(ours.inbox, range(days), requests // days)
+    ours = Ours(root / "ours", days)
+    calls = write_days(ours.inbox, ours.first_day, range(days), requests // days)
     full, full_totals = by_hand("full", ours.inbox, root / "full")
     prices, prices_totals = by_hand("prices", ours.inbox, root / "prices")
     run = ours.run()
@@ -164,13 +167,14 @@ def throughput(root: Path, requests: int, days: int) -> None:
 
 def one_more_day(root: Path, history_days: int, requests: int) -> float:
     """Return the seconds of a run that has one new day after `history_days` days."""
-    ours = Ours(root)
-    write_days(ours.inbox, range(history_days), requests)
+    ours = Ours(root, history_days + 2)
+    write_days(ours.inbox, ours.first_day, range(history_days), requests)
     ours.run()
-    write_days(ours.inbox, range(history_days, history_days + 1), requests)
-    seconds = ours.run().seconds
-    write_days(ours.inbox, range(history_days + 1, history_days + 2), requests)
-    return min(seconds, ours.run().seconds)
+    seconds: list[float] = []
+    for day in (history_days, history_days + 1):
+        write_days(ours.inbox, ours.first_day, range(day, day + 1), requests)
+        seconds.append(ours.run().seconds)
+    return min(seconds)
 
 
 def main() -> None:
@@ -178,7 +182,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, nargs="*", default=[1_000_000, 10_000_000])
     parser.add_argument("--days", type=int, default=7, help="days over which the calls of a throughput run lie")
-    parser.add_argument("--day-requests", type=int, default=20_000, help="calls a day for the cost of one more day")
+    parser.add_argument("--day-requests", type=int, default=5_000, help="calls a day for the cost of one more day")
     parser.add_argument("--history", type=int, nargs="*", default=[7, 365])
     parser.add_argument("--scratch", type=Path, default=None, help="where to work; default a temporary folder")
     options = parser.parse_args()

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import duckdb
 
-FIRST_DAY = date(2025, 10, 1)
-
 # One line in two hundred is logged twice, as real logs do; both sides must count it once.
 _LINES = """
     select
@@ -47,9 +45,9 @@ _LINES = """
 """
 
 
-def write_day(folder: Path, day_number: int, requests: int) -> int:
+def write_day(folder: Path, first_day: date, day_number: int, requests: int) -> int:
     """Write one day's lines; return how many calls they tell of."""
-    day = FIRST_DAY + timedelta(days=day_number)
+    day = first_day + timedelta(days=day_number)
     path = folder / f"day={day}.jsonl"
     lines = _LINES.format(
         start_us=(day - date(1970, 1, 1)).days * 86_400_000_000,
@@ -66,7 +64,7 @@ def write_day(folder: Path, day_number: int, requests: int) -> int:
     return requests
 
 
-def write_days(folder: Path, days: range, requests: int) -> int:
-    """Write several days with `requests` calls each; return the number of calls."""
+def write_days(folder: Path, first_day: date, days: range, requests: int) -> int:
+    """Write several days, counted from `first_day`, with `requests` calls each; return the number of calls."""
     folder.mkdir(parents=True, exist_ok=True)
-    return sum(write_day(folder, day, requests) for day in days)
+    return sum(write_day(folder, first_day, day, requests) for day in days)

@@ -340,12 +340,12 @@ def _run_and_report(settings: Settings, job_name: str, asked: Callable[[], Windo
     """Run a job, say what failed, show the figures; `asked` is called once the sample company is there."""
     from orchestration.components import SourceDocumentError  # noqa: PLC0415
     from orchestration.partitions import sample_days  # noqa: PLC0415
-    from orchestration.runtime.run import execute, load_definitions, log_to_file  # noqa: PLC0415
+    from orchestration.runtime.run import execute, load_definitions, log_to_file, parsing_ahead  # noqa: PLC0415
     from orchestration.runtime.terminal import RunProgress  # noqa: PLC0415
     from orchestration.warehouse.project import DbtProjectError  # noqa: PLC0415
 
     log_to_file(settings)
-    with RunProgress(_console) as progress:
+    with RunProgress(_console) as progress, parsing_ahead(settings):
         if settings.sources is None and sample_days(settings) is None:
             _generate(settings, progress, {})
         days = asked()

@@ -20,14 +20,14 @@ from orchestration.warehouse.build import (
     build_rollup,
 )
 from orchestration.warehouse.project import DbtManifest, DbtOp, prepared_manifest
-from orchestration.warehouse.runner import DbtProcess
+from orchestration.warehouse.runner import DbtProcess, take_over
 
 
 @dg.resource(description="A dbt process that serves all ops of a run.")
 def dbt_process(_context: dg.InitResourceContext) -> Iterator[DbtProcess]:
     """Yield the process, not yet started unless the warehouse is yet to be built, and end it with the run."""
     settings = Settings.from_env()
-    with closing(DbtProcess(settings)) as process:
+    with closing(take_over(settings)) as process:
         if not settings.warehouse_state.exists():
             process.warm_up()
         yield process

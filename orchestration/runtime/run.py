@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +79,30 @@ def load_definitions() -> Definitions:
                 raise cause from None
             cause = cause.__cause__
         raise
+
+
+@contextmanager
+def parsing_ahead(settings: Settings) -> Generator[None]:
+    """Let dbt parse its project, if need be, while the block does something else; the run takes the process over.
+
+    Whoever loads the definitions waits for it, and reports what is wrong with the project.
+    """
+    from orchestration.warehouse.project import DbtProjectError, prepared_manifest  # noqa: PLC0415
+    from orchestration.warehouse.runner import DbtProcess, hand_over, take_over  # noqa: PLC0415
+
+    process = DbtProcess(settings)
+    hand_over(process)
+
+    def parse() -> None:
+        with suppress(DbtProjectError):
+            prepared_manifest(settings, process=process)
+
+    with ThreadPoolExecutor(1) as background:
+        background.submit(parse)
+        try:
+            yield
+        finally:
+            take_over(settings).close()
 
 
 def execute(

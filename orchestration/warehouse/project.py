@@ -18,10 +18,12 @@ from enum import StrEnum
 from functools import cached_property
 from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orchestration.settings import PROJECT_ROOT, Settings
-from orchestration.warehouse.args import project_arguments
+
+if TYPE_CHECKING:
+    from orchestration.warehouse.runner import DbtProcess
 
 DBT_PROJECT = PROJECT_ROOT / "dbt_project"
 
@@ -233,11 +235,16 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
     }
 
 
-def prepared_manifest(settings: Settings, project: Path = DBT_PROJECT) -> Path:
+def prepared_manifest(settings: Settings, project: Path = DBT_PROJECT, process: DbtProcess | None = None) -> Path:
     """Return the path of a `manifest.json` that matches the project's files, parsing only when they changed.
 
     Parsing takes seven seconds, comparing the files a few milliseconds (lab), and everything that loads the
     code location asks. The file lies under `TRUEUP_HOME/dbt`, so that the project itself may be read-only.
+
+    Args:
+        settings: The installation.
+        project: The dbt project.
+        process: What parses, if need be; it then knows the project and need not read it again.
 
     Raises:
         DbtProjectError: When dbt cannot parse the project; the message holds what dbt said.
@@ -252,32 +259,22 @@ def prepared_manifest(settings: Settings, project: Path = DBT_PROJECT) -> Path:
         if manifest.exists() and stamp.exists() and stamp.read_text() == fingerprint:
             return manifest
         stamp.unlink(missing_ok=True)
-        _parse(settings, project)
+        _parse(settings, project, process)
         stamp.write_text(fingerprint)
     return manifest
 
 
-def _parse(settings: Settings, project: Path) -> None:
-    import subprocess  # noqa: PLC0415 - only needed when the project has changed
-    import sys  # noqa: PLC0415
+def _parse(settings: Settings, project: Path, process: DbtProcess | None) -> None:
+    from orchestration.warehouse.runner import DbtError, DbtProcess  # noqa: PLC0415 - it needs this module
 
-    done = subprocess.run(  # noqa: S603 - our own interpreter, our own arguments
-        [
-            sys.executable,
-            "-c",
-            "from dbt.cli.main import cli; cli()",
-            "--quiet",
-            "--no-use-colors",
-            "parse",
-            *project_arguments(project, settings.home),
-        ],
-        env={**os.environ, **dbt_environment(settings)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise DbtProjectError(f"dbt cannot parse {project}:\n{done.stdout.strip()}\n{done.stderr.strip()}".strip())
+    own = process or DbtProcess(settings, project)
+    try:
+        own.run(["parse"])
+    except DbtError as error:
+        raise DbtProjectError(f"dbt cannot parse {project}:\n{error}") from error
+    finally:
+        if process is None:
+            own.close()
 
 
 def _project_files(project: Path) -> Iterator[Path]:

@@ -14,7 +14,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +68,10 @@ class DbtProcess:
         self._project = project
         self._worker: _Worker | None = None
 
+    def serves(self, settings: Settings) -> bool:
+        """Tell whether the process works for this installation."""
+        return self._settings == settings
+
     def warm_up(self) -> None:
         """Start the process without waiting for it: it imports dbt while the sources are being pulled."""
         if self._worker is None:
@@ -82,13 +86,12 @@ class DbtProcess:
             DbtError: When dbt could not run the command, or its process died.
         """
         worker = self._worker = self._worker or _Worker(self._settings)
-        command = [
-            "--quiet",
-            "--no-use-colors",
-            *arguments,
-            *project_arguments(self._project, self._settings.home),
-        ]
-        for message in worker.ask(command):
+        request = {
+            "flags": ["--quiet", "--no-use-colors"],
+            "arguments": list(arguments),
+            "project": project_arguments(self._project, self._settings.home),
+        }
+        for message in worker.ask(request):
             if message["kind"] == "node" and on_node is not None:
                 on_node(message["event"], message["unique_id"])
             if message["kind"] == "done":
@@ -98,7 +101,7 @@ class DbtProcess:
                     nodes=tuple(NodeResult(**node) for node in message["results"]), success=message["success"]
                 )
         self._worker = None
-        raise worker.died(command)
+        raise worker.died(arguments)
 
     def close(self) -> None:
         """End the process; a closed one starts again when it is needed."""
@@ -126,22 +129,21 @@ class _Worker:
         os.close(write_end)
         self._answers = os.fdopen(read_end)
 
-    def ask(self, command: Sequence[str]) -> Iterator[dict[str, Any]]:
+    def ask(self, request: Mapping[str, Sequence[str]]) -> Iterator[dict[str, Any]]:
         """Yield what the process answers, until it ends or the caller has heard enough."""
-        request = json.dumps({"arguments": command}) + "\n"
         with suppress(BrokenPipeError):
-            self._stdin.write(request.encode())
+            self._stdin.write(f"{json.dumps(request)}\n".encode())
             self._stdin.flush()
         for line in self._answers:
             yield json.loads(line)
 
-    def died(self, command: Sequence[str]) -> DbtError:
+    def died(self, arguments: Sequence[str]) -> DbtError:
         """Return the error for a process that ended in the middle of a command, and tidy up after it."""
         code = self._process.wait()
         self.close()
         tail = self._log.read_text(errors="replace").strip().splitlines()[-15:]
         return DbtError(
-            "\n".join([f"dbt ended with code {code} during {' '.join(command)}; the end of {self._log}:", *tail])
+            "\n".join([f"dbt ended with code {code} during {' '.join(arguments)}; the end of {self._log}:", *tail])
         )
 
     def close(self) -> None:
@@ -157,6 +159,24 @@ class _Worker:
         if stream is None:
             raise DbtError("the dbt process was started without a standard input")
         return stream
+
+
+_handed_over: list[DbtProcess] = []
+
+
+def hand_over(process: DbtProcess) -> None:
+    """Leave a process that has parsed the project to the next run in this process, which ends it."""
+    _handed_over.append(process)
+
+
+def take_over(settings: Settings) -> DbtProcess:
+    """Return the process that was handed over, or a new one, not yet started."""
+    while _handed_over:
+        process = _handed_over.pop()
+        if process.serves(settings):
+            return process
+        process.close()
+    return DbtProcess(settings)
 
 
 @contextmanager
