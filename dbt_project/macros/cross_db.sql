@@ -10,6 +10,22 @@
   try_cast({{ json_text(column, path) }} as bigint)
 {%- endmacro -%}
 
+{#- The sum of several counts, of which some may be absent; NULL when all are. DuckDB reads the text once for all paths. -#}
+{%- macro json_bigint_sum(column, paths) -%}
+  {{ return(adapter.dispatch('json_bigint_sum')(column, paths)) }}
+{%- endmacro -%}
+{%- macro default__json_bigint_sum(column, paths) -%}
+  try_cast(list_sum(list_transform(
+    json_extract_string({{ column }}, ['{{ paths | join("', '") }}']), lambda item: try_cast(item as bigint)
+  )) as bigint)
+{%- endmacro -%}
+{%- macro spark__json_bigint_sum(column, paths) -%}
+  case
+    when coalesce({% for path in paths %}{{ json_bigint(column, path) }}{% if not loop.last %}, {% endif %}{% endfor %}) is not null
+      then {% for path in paths %}coalesce({{ json_bigint(column, path) }}, 0){% if not loop.last %} + {% endif %}{% endfor %}
+  end
+{%- endmacro -%}
+
 {#- A value of the row at which another column is largest. -#}
 {%- macro value_at_max(value, by) -%}
   {{ return(adapter.dispatch('value_at_max')(value, by)) }}

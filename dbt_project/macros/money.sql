@@ -71,7 +71,8 @@ overflows above a million dollars. Nothing here divides.
   {%- set count = 'reasoning_tokens' if part == 'reasoning' else other_count(part) -%}
   coalesce(
       case
-        when {{ count_is_stated(part) }} and {{ part }}{{ suffix }} is not null
+        -- Stated, in words: DuckDB's least() of NULL and a number is the number.
+        when {{ count_is_stated(part) }} and {{ part }}{{ suffix }} is not null and {{ count }} > 0
           then {{ token_cost_usd('least(' ~ count ~ ', ' ~ class ~ '_class_tokens)', '(' ~ part ~ suffix ~ ' - ' ~ class ~ suffix ~ ')') }}
       end, {{ zero_usd() }}
     )

@@ -152,10 +152,7 @@ of their own; they are read only where the text holds `others_mark`, because rea
   {%- elif path is mapping -%}
     case when usage like '%{{ mark }}%' then {{ json_modality_count('usage', path['list'], path['modality']) }} end
   {%- else -%}
-    case
-      when {% for one in path %}{{ json_text('usage', one) }} is not null{% if not loop.last %} or {% endif %}{% endfor %}
-        then {% for one in path %}coalesce({{ json_bigint('usage', one) }}, 0){% if not loop.last %} + {% endif %}{% endfor %}
-    end
+    {{ json_bigint_sum('usage', path) }}
   {%- endif -%}
 {%- endmacro -%}
 

@@ -40,6 +40,7 @@ PROVIDER_IDS = (
 )
 TIERS = ("standard", "batch", "flex", "priority", "fast")
 KNOWN_DIFFERENCES = Path(__file__).with_name("known_differences.csv")
+KNOWN_SQL_DIFFERENCES = Path(__file__).with_name("known_sql_differences.csv")
 
 Pricer = Callable[[Sequence["Case"]], Sequence[Decimal | None]]
 
@@ -89,6 +90,27 @@ class KnownDifference:
 def read_known_differences(path: Path = KNOWN_DIFFERENCES) -> list[KnownDifference]:
     with path.open(encoding="utf-8", newline="") as handle:
         return [KnownDifference(**row) for row in csv.DictReader(handle)]
+
+
+@dataclass(frozen=True)
+class KnownSqlDifference:
+    """Usages that the warehouse prices unlike the reference on purpose."""
+
+    provider: str
+    model: str
+    usage_class: str
+    reason: str
+
+    def covers(self, case: Case, book: PriceBook) -> bool:
+        """Whether the case is one of them."""
+        model = book.resolve(case.provider, case.model_name) or ""
+        is_of = fnmatchcase(case.provider, self.provider) and fnmatchcase(model, self.model)
+        return is_of and case.usage.get(self.usage_class, 0) > 0
+
+
+def read_known_sql_differences(path: Path = KNOWN_SQL_DIFFERENCES) -> list[KnownSqlDifference]:
+    with path.open(encoding="utf-8", newline="") as handle:
+        return [KnownSqlDifference(**row) for row in csv.DictReader(handle)]
 
 
 def reference_pricer(book: PriceBook) -> Pricer:
