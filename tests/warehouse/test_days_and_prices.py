@@ -19,7 +19,17 @@ from orchestration.connectors.base import Window
 
 FIRST, LAST = date(2026, 8, 1), date(2026, 8, 31)
 BEFORE_CUT, CUT = date(2026, 8, 20), date(2026, 8, 21)
-BILLS = ("fct_provider_charges", "fct_provider_usage", "int_charges__allocated")
+BILLS = (
+    "fct_provider_charges",
+    "fct_provider_usage",
+    "int_usages__keyed",
+    "int_llm_requests__weighed",
+    "int_charges__keyed",
+    "int_billing_claims__matched",
+    "int_charges__allocated",
+    "int_billed_prices__pivoted",
+    "int_billed_remainders__placed",
+)
 REQUESTS = ("int_llm_requests__attributed",)
 FIRST_PULL = datetime(2026, 9, 1, tzinfo=UTC)
 RESTATED = datetime(2026, 9, 5, tzinfo=UTC)

@@ -10,7 +10,13 @@ from harness import Company
 
 DAILY = (
     "int_llm_requests__attributed",
+    "int_llm_requests__weighed",
+    "int_usages__keyed",
+    "int_charges__keyed",
+    "int_billing_claims__matched",
     "int_charges__allocated",
+    "int_billed_prices__pivoted",
+    "int_billed_remainders__placed",
     "fct_operations",
     "fct_outcomes",
     "fct_provider_charges",
@@ -47,7 +53,7 @@ def test_no_float_touches_money(columns: list[tuple[str, str, str]]) -> None:
 
 def test_only_quotients_thresholds_and_durations_are_floats(columns: list[tuple[str, str, str]]) -> None:
     floats = {name for _, name, kind in columns if kind in ("DOUBLE", "FLOAT")}
-    allowed = re.compile(r"(_ms|_rate|_share|_coverage|^share_of_|^observed|^threshold|_per_\w+)$")
+    allowed = re.compile(r"(_ms|_rate|_share|coverage|estimate_error|^share_of_\w+|^observed|^threshold|_per_\w+)$")
     assert {name for name in floats if not allowed.search(name)} == set()
 
 
