@@ -9,11 +9,11 @@ export FROM TO TENANT FEATURE
 # pyright is a Node program; this one brings Node as a wheel and itself with it.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: help run explain test check ui bench prices close replay adjustments fmt clean
+.PHONY: help run explain test check ui bench prices close replay adjustments focus check-focus fmt clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 16
 
 run: $(INSTALLED) ## run the main job on the sample company and print the figures
 	$(BIN)/trueup run
@@ -51,6 +51,12 @@ replay: $(INSTALLED) ## build a closed month again and compare every byte: RECEI
 
 adjustments: $(INSTALLED) ## write what has changed in closed months since
 	$(BIN)/trueup adjustments
+
+focus: $(INSTALLED) ## export a month as FOCUS 1.4 and 1.2: MONTH=2026-10
+	$(BIN)/trueup focus "$$MONTH"
+
+check-focus: $(INSTALLED) ## the same, judged by the official FOCUS validator (needs a Python 3.12 beside)
+	$(BIN)/trueup check-focus "$$MONTH"
 
 fmt: $(INSTALLED) ## format everything
 	$(BIN)/ruff check --fix .

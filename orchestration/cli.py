@@ -204,6 +204,37 @@ def adjustments(home: HomeOption = None) -> None:
 
 
 @app.command()
+def focus(
+    month: Annotated[str, typer.Argument(help="YYYY-MM, of UTC days.")],
+    into: Annotated[Path | None, typer.Option(help="The folder; default TRUEUP_HOME/focus/<month>.")] = None,
+    home: HomeOption = None,
+) -> None:
+    """Export a month's spend as FOCUS 1.4 and 1.2, Parquet and CSV, checked against every rule of a column."""
+    _export_focus(_settings(home), month, into)
+
+
+@app.command("check-focus")
+def check_focus(month: Annotated[str, typer.Argument(help="YYYY-MM, of UTC days.")], home: HomeOption = None) -> None:
+    """Export a month and let the official FOCUS validator judge the 1.2 form; it needs a Python 3.12 beside."""
+    from orchestration.focus.official import ValidatorUnavailableError, validate  # noqa: PLC0415
+
+    settings = _settings(home)
+    folder = _export_focus(settings, month, None)
+    try:
+        with _console.status("the official validator is at work"):
+            report = validate(folder / "1.2" / "CostAndUsage.parquet", settings.home / "focus" / "validator")
+    except ValidatorUnavailableError as error:
+        _fail(f"not judged by the official validator: {error}")
+    _console.print(
+        f"focus-validator: {report.passed_count} rules hold, {report.skipped_count} do not apply, "
+        f"{len(report.failures)} fail",
+        highlight=False,
+    )
+    if report.failures:
+        _fail("\n".join(report.failures))
+
+
+@app.command()
 def ui(
     home: HomeOption = None,
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 3000,
@@ -271,6 +302,27 @@ def _settings(home: Path | None) -> Settings:
         _fail(str(error))
     os.environ["TRUEUP_HOME"] = str(settings.home)
     return settings
+
+
+def _export_focus(settings: Settings, month: str, into: Path | None) -> Path:
+    """Export a month, check it by our own rules, and return the folder."""
+    from orchestration.closing.errors import ClosingError  # noqa: PLC0415
+    from orchestration.focus.export import check_export, export_month  # noqa: PLC0415
+    from orchestration.publishing.errors import NotPublishedError  # noqa: PLC0415
+
+    try:
+        exported = export_month(settings, month, into)
+    except (ClosingError, NotPublishedError) as error:
+        _fail(str(error))
+    _console.print(
+        f"{exported.rows_count} rows, {exported.billed_cost_usd:f} USD billed, lie in {exported.folder}; "
+        f"{exported.unbilled_requests_count} requests are not billed yet and left out",
+        soft_wrap=True,
+        highlight=False,
+    )
+    if violations := check_export(exported.folder):
+        _fail("\n".join(violations))
+    return exported.folder
 
 
 def _moment(option: str, text: str) -> datetime:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestration.closing.errors import ClosingError
+from orchestration.landing.commit import is_committed
 
 
 @contextmanager
@@ -31,7 +32,7 @@ def standstill(landing: Path, now: Callable[[], datetime]) -> Generator[datetime
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise ClosingError(f"the source {path.stem} is being pulled; wait for it to end") from None
-        if unfinished := sorted((landing / "_staging").glob("*/*/commit.json")):
-            source = unfinished[0].parent.parent.name
+        if unfinished := [path for path in sorted((landing / "_staging").glob("*/*")) if is_committed(path)]:
+            source = unfinished[0].parent.name
             raise ClosingError(f"a pull of the source {source} was killed half-way; `trueup run` finishes it")
         yield now().astimezone(UTC)

@@ -24,6 +24,7 @@ from orchestration.closing.receipt import ClosedMonth, Receipt
 from orchestration.closing.replay import Replay, replay
 from orchestration.closing.restatements import compare
 from orchestration.connectors.base import Window
+from orchestration.focus.export import FocusExport, check_export, export_month
 from orchestration.landing.store import LandingStore
 from orchestration.publishing.reader import open_marts
 from orchestration.settings import Settings
@@ -277,3 +278,42 @@ def test_a_file_that_was_changed_after_the_close_is_found(copy: Installation, tm
     file.write_bytes(file.read_bytes() + b" ")
     with pytest.raises(ClosingError, match=r"unit_economics_by_tenant_day\.parquet is missing or was changed"):
         replay(copy.settings, month / "receipt.json", tmp_path / "replayed", build=copy.as_known)
+
+
+# -- FOCUS ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def focus(story: Story) -> FocusExport:
+    return export_month(story.installation.settings, "2026-10", story.folder / "focus")
+
+
+def test_a_focus_export_keeps_every_rule_and_is_the_bill(story: Story, focus: FocusExport) -> None:
+    assert check_export(focus.folder) == []
+    assert focus.billed_cost_usd == Decimal("19.500000000001")
+    assert focus.unbilled_requests_count == 0
+    by_tenant = duckdb.sql(
+        f"select Tags->>'tenant_id', x_UnattributedReason, sum(BilledCost), sum(ConsumedQuantity) "
+        f"from '{focus.folder}/CostAndUsage.parquet' group by all order by 1 nulls last"
+    ).fetchall()
+    assert by_tenant == [
+        ("acme", None, Decimal("11.7"), Decimal(6000)),
+        ("globex", None, Decimal("3.9"), Decimal(2000)),
+        (None, "unlogged_usage", Decimal("3.900000000001"), Decimal(2)),
+    ]
+
+
+def test_requests_without_a_bill_are_no_charges(story: Story, tmp_path: Path) -> None:
+    september = export_month(story.installation.settings, "2026-09", tmp_path)
+    assert (september.rows_count, september.unbilled_requests_count) == (0, 2)
+
+
+def test_the_csv_says_what_the_parquet_says(focus: FocusExport) -> None:
+    written = duckdb.read_csv(str(focus.folder / "CostAndUsage.csv"), all_varchar=True)
+    parquet = duckdb.read_parquet(str(focus.folder / "CostAndUsage.parquet"))
+    columns = "cast(BilledCost as varchar), Tags, SkuPriceId, cast(ListUnitPrice as varchar), InvoiceId"
+    assert sorted(written.select(columns).fetchall(), key=repr) == sorted(parquet.select(columns).fetchall(), key=repr)
+    header, first = (focus.folder / "BillingPeriod.csv").read_text().splitlines()[:2]
+    assert header.startswith("BillingPeriodCreated,BillingPeriodEnd")
+    assert first.startswith("2026-10-01T00:00:00Z,2026-11-01T00:00:00Z,2026-11-09T00:00:00Z")
+    assert first.endswith("Closed,OpenAI")
