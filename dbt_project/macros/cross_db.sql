@@ -6,6 +6,15 @@
 {%- macro default__json_text(column, path) -%}json_extract_string({{ column }}, '{{ path }}'){%- endmacro -%}
 {%- macro spark__json_text(column, path) -%}get_json_object({{ column }}, '{{ path }}'){%- endmacro -%}
 
+{#- The same of a text that may be no JSON. -#}
+{%- macro text_in_json_if_any(column, path) -%}
+  {{ return(adapter.dispatch('text_in_json_if_any')(column, path)) }}
+{%- endmacro -%}
+{%- macro default__text_in_json_if_any(column, path) -%}
+  case when json_valid({{ column }}) then json_extract_string({{ column }}, '{{ path }}') end
+{%- endmacro -%}
+{%- macro spark__text_in_json_if_any(column, path) -%}get_json_object({{ column }}, '{{ path }}'){%- endmacro -%}
+
 {%- macro json_bigint(column, path) -%}
   try_cast({{ json_text(column, path) }} as bigint)
 {%- endmacro -%}

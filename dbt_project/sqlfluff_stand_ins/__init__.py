@@ -173,7 +173,7 @@ def decomposed_change(*relations: object) -> str:
 change_drivers = driver_sentences = decomposed_change
 landed_window = landed_state = landed_log
 class_cost_usd = fee_cost_usd = token_cost_usd = share_of_units = units_to_usd = usd = usd_to_units = _call
-usd_of_cents = first_known_value = moment_order = provider_name = ratio = served_tier_name = service_tier_name = _call
+first_known_value = moment_order = provider_name = ratio = served_tier_name = service_tier_name = _call
 sum_of_class_costs = usage_count = value_at_max = hash64 = json_text = json_bigint = whole_division = _call
 agreed_cost_usd = fees_cost_usd = uncached_modality_tokens = _call
 model_lookup_name = other_apiece_cost = other_count = other_usage = price_with_fallback = priced_tier = _call
@@ -198,3 +198,11 @@ def var(_name: str, _default: object = None) -> int:
 def env_var(_name: str, default: str = "") -> str:
     """No environment."""
     return default
+
+
+focus_provider = focus_tokens_per_unit = usd_of_cents = _call
+
+
+def text_in_json_if_any(column: str, _path: str) -> str:
+    """A text."""
+    return column

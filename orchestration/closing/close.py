@@ -109,17 +109,11 @@ def close_state(
 
 
 def unreconciled_days(published: Path, month: date) -> list[UnreconciledDay]:
-    """Return the days of the month on which the bill and the figures are not reconciled, by day and provider.
-
-    Where the reconciliation mart says no `reconciliation_status`, a day counts as open until its bill has arrived.
-    """
+    """Return the days of the month that are not reconciled, by day and provider."""
     with open_marts(published) as marts:
-        columns = {name for name, *_ in marts.execute(f"describe {RECONCILIATION_MART}").fetchall()}
-        status = "reconciliation_status" if "reconciliation_status" in columns else "bill_status"
-        good = "reconciled" if status == "reconciliation_status" else "billed"
         rows = marts.execute(
-            f"select strftime(usage_date, '%Y-%m-%d'), provider, {status} from {RECONCILIATION_MART} "
-            f"where {month_condition(month)} and {status} is distinct from '{good}' order by usage_date, provider"
+            f"select strftime(usage_date, '%Y-%m-%d'), provider, reconciliation_status from {RECONCILIATION_MART} "
+            f"where {month_condition(month)} and reconciliation_status <> 'reconciled' order by usage_date, provider"
         ).fetchall()
     return [UnreconciledDay(*row) for row in rows]
 

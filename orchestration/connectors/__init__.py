@@ -18,6 +18,7 @@ CONNECTORS: dict[str, str] = {
     "litellm_log": "orchestration.connectors.litellm_log:LitellmLog",
     "openai_organization": "orchestration.connectors.openai_organization:OpenaiOrganization",
     "anthropic_organization": "orchestration.connectors.anthropic_organization:AnthropicOrganization",
+    "focus_charges": "orchestration.connectors.focus_charges:FocusCharges",
 }
 """Kind of source → `module:Class`. The class takes `(source_name, config, secrets)` and has a `Config` model."""
 

@@ -38,7 +38,7 @@ Row = Mapping[str, Any]
 
 # They need relations to exist and no rows of their own; they run once, by themselves.
 _NO_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
-_EVENT_TIMES = {"product_outcomes": "occurred_at"}
+_EVENT_TIMES = {"product_outcomes": "occurred_at", "focus_charges": "charge_period_start"}
 _numbers = itertools.count(1)
 
 
@@ -148,7 +148,7 @@ class Company:
                 digest = hashlib.sha256(f"{source_name} {content}".encode()).hexdigest()
                 pull.append(spec, segment_hash=digest, input_file="test.jsonl", data=data)
             else:
-                days = [row["bucket_start"].date() for row in rows]
+                days = [row[_EVENT_TIMES.get(table, "bucket_start")].date() for row in rows]
                 pull.replace_window(spec, window or Window(min(days), max(days) + ONE_DAY), data)
         result = pull.result
         assert result is not None

@@ -34,6 +34,37 @@ FIRST_BILL, SECOND_BILL = datetime(2026, 11, 2, tzinfo=UTC), datetime(2026, 11, 
 BETWEEN = FIRST_BILL + timedelta(days=1)
 
 
+def cloud_line(category: str, amount: str, **columns: Any) -> dict[str, Any]:
+    """A row of `focus_charges`."""
+    return {
+        "charge_period_start": moment(FIRST_DAY, 0),
+        "charge_period_end": moment(FIRST_DAY, 24),
+        "service_provider_name": "AWS",
+        "service_name": "Amazon Bedrock",
+        "billing_account_id": "111122223333",
+        "invoice_id": "inv-7",
+        "charge_category": category,
+        "billing_currency": "USD",
+        "billed_cost": Decimal(amount),
+    } | columns
+
+
+CLOUD_BILL = [
+    cloud_line(
+        "Usage",
+        "3",
+        sku_meter="Input Tokens",
+        sku_price_details='{"x_ModelId": "nova-test"}',
+        consumed_quantity=Decimal(10),
+        consumed_unit="1000 Tokens",
+    ),
+    cloud_line("Usage", "0.7", charge_description="Something odd"),
+    cloud_line("Tax", "0.3"),
+    cloud_line("Credit", "-0.2"),
+    cloud_line("Purchase", "5", charge_description="One month of provisioned throughput"),
+]
+
+
 @dataclass(frozen=True)
 class Story:
     """The installation after the restatement, and what was kept of before it."""
@@ -71,6 +102,14 @@ def story(empty_company: Company, tmp_path_factory: pytest.TempPathFactory) -> S
         ],
         at=logged_at,
     )
+    company.land(
+        "llm_requests",
+        [
+            request(moment(FIRST_DAY), provider="bedrock", model="nova-test", input_tokens=6000, output_tokens=0),
+        ],
+        at=logged_at + timedelta(minutes=1),
+    )
+    company.land("focus_charges", CLOUD_BILL, source="cloud", at=logged_at)
     company.land(
         "openai_usage_completions",
         [openai_usage(day, "gpt-test", input_uncached_tokens=5000) for day in (FIRST_DAY, LAST_DAY)],
@@ -179,14 +218,14 @@ def test_a_receipt_says_what_was_said_and_what_it_was_made_of(story: Story) -> N
     receipt = Receipt.read(story.october.folder / "receipt.json")
     assert receipt == story.october.receipt
     assert receipt.known_at == BETWEEN
-    assert receipt.totals["fct_provider_charges"] == {"billed_cost_usd": "17.000000000001"}
+    assert receipt.totals["fct_provider_charges"] == {"billed_cost_usd": "25.800000000001"}
     bills = [pull for pull in receipt.pulls if pull.table_name == "openai_costs"]
     assert [(pull.source_name, pull.slices_count, pull.row_count) for pull in bills] == [("openai", 2, 2)]
     assert {file.file for file in receipt.files} == set(story.october_files)
     assert {"marts/unit_economics_by_tenant_day.parquet", "pulls.parquet"} <= set(story.october_files)
     requests = duckdb.read_parquet(str(story.october.mart("fct_llm_requests")))
     assert requests.select("usage_date, row_count, list_cost_usd").order("usage_date").fetchall() == [
-        (FIRST_DAY, 2, Decimal("0.008")),
+        (FIRST_DAY, 3, Decimal("0.014")),
         (LAST_DAY, 2, Decimal("0.008")),
     ]
 
@@ -290,11 +329,11 @@ def focus(story: Story) -> FocusExport:
 
 def test_a_focus_export_keeps_every_rule_and_is_the_bill(story: Story, focus: FocusExport) -> None:
     assert check_export(focus.folder) == []
-    assert focus.billed_cost_usd == Decimal("19.500000000001")
+    assert focus.billed_cost_usd == Decimal("28.300000000001")
     assert focus.unbilled_requests_count == 0
     by_tenant = duckdb.sql(
         f"select Tags->>'tenant_id', x_UnattributedReason, sum(BilledCost), sum(ConsumedQuantity) "
-        f"from '{focus.folder}/CostAndUsage.parquet' group by all order by 1 nulls last"
+        f"from '{focus.folder}/CostAndUsage.parquet' where x_Provider = 'openai' group by all order by 1 nulls last"
     ).fetchall()
     assert by_tenant == [
         ("acme", None, Decimal("11.7"), Decimal(6000)),
@@ -315,5 +354,35 @@ def test_the_csv_says_what_the_parquet_says(focus: FocusExport) -> None:
     assert sorted(written.select(columns).fetchall(), key=repr) == sorted(parquet.select(columns).fetchall(), key=repr)
     header, first = (focus.folder / "BillingPeriod.csv").read_text().splitlines()[:2]
     assert header.startswith("BillingPeriodCreated,BillingPeriodEnd")
-    assert first.startswith("2026-10-01T00:00:00Z,2026-11-01T00:00:00Z,2026-11-09T00:00:00Z")
-    assert first.endswith("Closed,OpenAI")
+    assert first == "2026-10-01T00:00:00Z,2026-11-01T00:00:00Z,2026-11-01T23:00:00Z,2026-10-01T00:00:00Z,Closed,AWS"
+
+
+def test_the_invoice_that_a_bill_names_is_exported_with_it(focus: FocusExport) -> None:
+    details = duckdb.read_parquet(str(focus.folder / "InvoiceDetail.parquet"))
+    columns = "InvoiceDetailId, BillingAccountId, InvoiceIssuerName, BilledCost"
+    assert details.select(columns).order("InvoiceDetailId").fetchall() == [
+        ("inv-7/Credit", "111122223333", "AWS", Decimal("-0.2")),
+        ("inv-7/Tax", "111122223333", "AWS", Decimal("0.3")),
+        ("inv-7/Usage", "111122223333", "AWS", Decimal("8.7")),
+    ]
+    invoiced = duckdb.sql(
+        f"select InvoiceDetailId, sum(BilledCost) from '{focus.folder}/CostAndUsage.parquet' "
+        "where InvoiceId is not null group by all order by all"
+    ).fetchall()
+    assert invoiced == details.select("InvoiceDetailId, BilledCost").order("InvoiceDetailId").fetchall()
+
+
+def test_a_bill_in_focus_is_split_and_explained_like_any_other(story: Story) -> None:
+    company = story.installation.company
+    (call,) = company.query("select * from marts.fct_llm_requests where provider = 'aws.bedrock'")
+    assert (call["billed_cost_usd"], call["cost_basis"]) == (Decimal("1.8"), "billed")
+    reasons = company.query(
+        "select reason, amount_usd from marts.unattributed_cost_by_provider_day where provider = 'aws.bedrock'"
+    )
+    assert {row["reason"]: row["amount_usd"] for row in reasons} == {
+        "unlogged_usage": Decimal("1.2"),
+        "unmapped_line_item": Decimal("0.7"),
+        "tax": Decimal("0.3"),
+        "credit": Decimal("-0.2"),
+        "priority_or_commitment": Decimal(5),
+    }

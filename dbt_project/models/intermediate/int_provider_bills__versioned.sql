@@ -4,6 +4,9 @@
 {%- set bills = {
   'openai_costs': {'provider': "'openai'", 'amount_usd': usd('amount_usd')},
   'anthropic_cost_report': {'provider': "'anthropic'", 'amount_usd': usd_of_cents('amount_cents')},
+  'focus_charges': {
+    'provider': focus_provider('service_provider_name', 'service_name'), 'amount_usd': usd('billed_cost')
+  },
 } %}
 with versions as (
   select

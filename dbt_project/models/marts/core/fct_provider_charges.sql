@@ -1,6 +1,6 @@
 -- One row per billed line as the provider states it.
 {{ config(materialized='incremental', incremental_strategy='window', event_time='usage_date', tags=['daily']) }}
-{%- for model_name in ['stg_openai__charges', 'stg_anthropic__charges'] %}
+{%- for model_name in ['stg_openai__charges', 'stg_anthropic__charges', 'stg_focus__charges'] %}
 select
   charges.usage_date,
   charges.provider,
@@ -9,6 +9,7 @@ select
   charges.provider_api_key_id,
   charges.source_name,
   charges.pull_id,
+  charges.invoice_id,
   charges.charge_description,
   charges.charge_category,
   charges.model as billed_model,

@@ -1,6 +1,6 @@
 -- One row per usage bucket, group and usage class as the provider counts it.
 {{ config(materialized='incremental', incremental_strategy='window', event_time='usage_date', tags=['daily']) }}
-{%- for model_name in ['stg_openai__usages', 'stg_anthropic__usages'] %}
+{%- for model_name in ['stg_openai__usages', 'stg_anthropic__usages', 'stg_focus__usages'] %}
 select
   usages.usage_date,
   usages.provider,

@@ -22,6 +22,7 @@ select
   source_name as provider_account,
   workspace_id as provider_project,
   cast(null as varchar) as provider_api_key_id,
+  cast(null as varchar) as invoice_id,
   description as charge_description,
   case
     when cost_type in ('code_execution', 'session_usage') then 'not_request_scoped'

@@ -35,6 +35,7 @@ select
   source_name as provider_account,
   project_id as provider_project,
   api_key_id as provider_api_key_id,
+  cast(null as varchar) as invoice_id,
   line_item as charge_description,
   {{ charge_category('line_item', 'usage_class') }} as charge_category,
   case when usage_class is not null then first_part end as model,
