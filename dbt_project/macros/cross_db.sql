@@ -175,3 +175,14 @@ in a tenth of the time that it takes for the largest row(weight, text).
 {%- macro spark__text_list(text, rank, condition) -%}
   nullif(array_join(transform(array_sort(collect_list(case when {{ condition }} then struct({{ rank }} as place, {{ text }} as words) end)), x -> x.words), ', '), '')
 {%- endmacro -%}
+
+{#- A query of the days from `first` to `last`, both inclusive, in the column usage_date. -#}
+{%- macro days_between(first, last) -%}
+  {{ return(adapter.dispatch('days_between')(first, last)) }}
+{%- endmacro -%}
+{%- macro default__days_between(first, last) -%}
+  select unnest(generate_series({{ first }}, {{ last }}, interval '1 day')) as usage_date
+{%- endmacro -%}
+{%- macro spark__days_between(first, last) -%}
+  select explode(sequence({{ first }}, {{ last }}, interval 1 day)) as usage_date
+{%- endmacro -%}

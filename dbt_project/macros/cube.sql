@@ -28,6 +28,17 @@
   }) }}
 {%- endmacro -%}
 
+{#- Attempts without an answer, each in one kind; only the cube holds what they cost. -#}
+{%- macro wasted_attempts() -%}
+  {%- set failed = "outcome in ('error', 'timeout', 'rate_limited')" -%}
+  {{ return({
+    'abandoned_cost_usd': "outcome = 'cancelled'",
+    'failed_fallback_cost_usd': failed ~ ' and coalesce(is_fallback, false)',
+    'failed_retry_cost_usd': failed ~ ' and is_retry and not coalesce(is_fallback, false)',
+    'failed_first_cost_usd': failed ~ ' and not is_retry and not coalesce(is_fallback, false)',
+  }) }}
+{%- endmacro -%}
+
 {#- NULL stays NULL: a sum over nothing known is unknown, not free. -#}
 {%- macro sum_of_cube_measures() -%}
   {%- for column in cube_counts() %}

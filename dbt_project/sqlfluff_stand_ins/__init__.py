@@ -160,6 +160,16 @@ def priced_counts() -> dict[str, str]:
     return {"priced_attempts_count": "1"}
 
 
+def wasted_attempts() -> dict[str, str]:
+    """Some of the kinds."""
+    return {"abandoned_cost_usd": "outcome = 'cancelled'", "failed_first_cost_usd": "outcome = 'error'"}
+
+
+def days_between(first: object, last: object) -> str:
+    """A query of days."""
+    return f"select {first} as usage_date union all select {last} as usage_date"
+
+
 def change_effects() -> list[str]:
     """Some of the effects."""
     return ["list_price_effect_usd", "true_up_effect_usd"]

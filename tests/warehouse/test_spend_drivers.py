@@ -8,29 +8,12 @@ from decimal import Decimal
 
 import duckdb
 import pytest
-from harness import Company, moment, request
+from harness import Company
 
 from orchestration.explain.change import ExplainError, Period, explain_change
 
 DAY = date(2026, 10, 9)
 FIRST_DAY = DAY - timedelta(days=7)
-
-
-@pytest.fixture(scope="module")
-def grown(empty_company: Company, tmp_path_factory: pytest.TempPathFactory) -> Company:
-    """Seven days of ten drafts at $3 each; then a release more than doubles the prompt. Searches stay as they are."""
-    company = empty_company.copy(tmp_path_factory.mktemp("drivers") / "company")
-    rows = []
-    for number in range(8):
-        day = FIRST_DAY + timedelta(days=number)
-        tokens = 3_300_000 if day == DAY else 1_500_000
-        rows += [request(moment(day), input_tokens=tokens, output_tokens=0) for _ in range(10)]
-        rows += [request(moment(day), tenant_id="globex", feature="search", input_tokens=1_000_000) for _ in range(3)]
-    company.land("llm_requests", rows)
-    company.land("releases", [{"release_id": "2026.10.2", "deployed_at": moment(DAY, 0), "feature": "draft"}])
-    company.build(FIRST_DAY, DAY)
-    company.roll_up()
-    return company
 
 
 @pytest.fixture

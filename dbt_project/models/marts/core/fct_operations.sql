@@ -101,6 +101,7 @@ select
   cast(sum(list_cost_usd) as decimal(38, 12)) as list_cost_usd,
   cast(sum(contracted_cost_usd) as decimal(38, 12)) as contracted_cost_usd,
   cast(sum(billed_cost_usd) as decimal(38, 12)) as billed_cost_usd,
-  cast(sum(effective_cost_usd) as decimal(38, 12)) as effective_cost_usd
+  cast(sum(effective_cost_usd) as decimal(38, 12)) as effective_cost_usd,
+  cast(sum(case when outcome = 'success' then effective_cost_usd else 0 end) as decimal(38, 12)) as answered_cost_usd
 from attempts
 group by usage_date, operation_key

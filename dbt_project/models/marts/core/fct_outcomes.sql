@@ -108,7 +108,8 @@ operations as (
     conversation_id,
     tenant_id,
     feature,
-    started_at
+    started_at,
+    answered_cost_usd
   from {{ ref('fct_operations') }}
   where {{ between_built_days('usage_date', -lookback, 0) }}
 ),
@@ -147,7 +148,8 @@ candidates as (
     operations.usage_date as operation_date,
     operations.tenant_id,
     operations.feature,
-    operations.started_at
+    operations.started_at,
+    operations.answered_cost_usd
   from operations
   inner join {{ relation }} as addressed
     on
@@ -177,6 +179,7 @@ matched as (
     ranked.operation_key,
     ranked.operation_date,
     ranked.started_at as operation_started_at,
+    ranked.answered_cost_usd,
     coalesce(ranked.match_method, 'unmatched') as match_method,
     coalesce(ranked.tenant_id, addressed.tenant_id, 'unattributed') as known_tenant_id,
     coalesce(ranked.feature, addressed.feature, 'unattributed') as known_feature
@@ -196,7 +199,12 @@ counted as (
         order by occurred_at, event_id
       ) = verdict,
       false
-    ) as is_duplicate
+    ) as is_duplicate,
+    -- An operation may be judged under several names; its cost is in vain once.
+    row_number() over (
+      partition by seen_on, operation_key, operation_date, verdict, coalesce(original_verdict, '')
+      order by occurred_at, event_id
+    ) as verdict_number
   from matched
 )
 
@@ -231,6 +239,14 @@ select
     when not is_duplicate and verdict = 'reversed' and original_verdict = 'accepted' then 1
     else 0
   end as reversed_outcomes_count,
-  value_usd
+  value_usd,
+  cast(
+    case
+      when is_duplicate or verdict_number > 1 then {{ zero_usd() }}
+      when verdict = 'rejected' or verdict = 'reversed' and original_verdict = 'accepted' then answered_cost_usd
+      when verdict = 'reversed' and original_verdict = 'rejected' then -answered_cost_usd
+      else {{ zero_usd() }}
+    end as decimal(38, 12)
+  ) as cost_in_vain_usd
 from counted
 where usage_date = seen_on

@@ -53,7 +53,11 @@ select
   cast(sum(effective_cost_usd) as decimal(38, 12)) as effective_cost_usd,
   cast(sum(case when cost_basis = 'estimated' then effective_cost_usd else 0 end) as decimal(38, 12))
     as estimated_cost_usd,
-  cast(sum(avoided_cost_usd) as decimal(38, 12)) as avoided_cost_usd
+  cast(sum(avoided_cost_usd) as decimal(38, 12)) as avoided_cost_usd,
+  -- What attempts cost that brought no answer; every one of them is in one of these.
+  {%- for alias, condition in wasted_attempts().items() %}
+  {{ usd('sum(case when ' ~ condition ~ ' then effective_cost_usd end)') }} as {{ alias }}{% if not loop.last %},{% endif %}
+  {%- endfor %}
 from {{ ref('fct_llm_requests') }}
 where {{ on_built_days() }}
 group by 1, 2, 3, 4, 5, 6, 7, 8, 9

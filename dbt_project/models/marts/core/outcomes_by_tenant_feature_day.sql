@@ -11,7 +11,8 @@ select
   sum(reversed_outcomes_count) as reversed_outcomes_count,
   sum(case when is_duplicate then 1 else 0 end) as duplicates_count,
   sum(case when match_method = 'unmatched' then 1 else 0 end) as unmatched_count,
-  cast(sum(case when accepted_outcomes_count <> 0 then value_usd end) as decimal(38, 12)) as value_usd
+  cast(sum(case when accepted_outcomes_count <> 0 then value_usd end) as decimal(38, 12)) as value_usd,
+  cast(sum(cost_in_vain_usd) as decimal(38, 12)) as cost_in_vain_usd
 from {{ ref('fct_outcomes') }}
 where {{ on_built_days() }}
 group by 1, 2, 3, 4
