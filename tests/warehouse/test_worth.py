@@ -30,10 +30,10 @@ def test_a_tenant_has_its_margin_its_allowance_and_its_seats(grown: Company) -> 
     rows = margins(grown, "gross_margin_by_tenant_month", "tenant_id")
     acme, globex = rows[OCTOBER, "acme"], rows[OCTOBER, "globex"]
     assert (acme["llm_cost_usd"], acme["gross_margin_usd"]) == (Decimal(276), Decimal(-195))
-    assert (acme["plan_id"], acme["llm_cost_per_seat_usd"]) == ("max", pytest.approx(46))
+    assert (acme["plan_id"], acme["cost_per_seat_usd"]) == ("max", pytest.approx(46))
     assert (globex["operations_count"], globex["overage_operations_count"]) == (24, 21)
-    assert globex["allowance_used"] == pytest.approx(8)
-    assert globex["gross_margin_ratio"] == pytest.approx(-47)
+    assert globex["allowance_used_share"] == pytest.approx(8)
+    assert globex["gross_margin_rate"] == pytest.approx(-47)
 
 
 def test_a_day_counts_with_the_plan_of_that_day(grown: Company) -> None:

@@ -156,6 +156,6 @@ select
   adjusted_change,
   adjusted_change - 1.96 * standard_error as adjusted_change_low,
   adjusted_change + 1.96 * standard_error as adjusted_change_high,
-  adjusted_change / nullif(adjusted_before, 0) as adjusted_change_ratio,
+  adjusted_change / nullif(adjusted_before, 0) as adjusted_change_rate,
   coalesce(abs(adjusted_change) > 1.96 * standard_error, false) as is_significant
 from summed

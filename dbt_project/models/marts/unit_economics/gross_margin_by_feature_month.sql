@@ -108,5 +108,5 @@ select
   operations_count,
   accepted_outcomes_count,
   unpriced_attempts_count,
-  {{ ratio('revenue_usd - request_cost_usd - unattributed_bill_usd', 'revenue_usd') }} as gross_margin_ratio
+  {{ ratio('revenue_usd - request_cost_usd - unattributed_bill_usd', 'revenue_usd') }} as gross_margin_rate
 from summed

@@ -69,6 +69,6 @@ select
   cast(revenue_usd - request_cost_usd - unattributed_bill_usd as decimal(38, 12)) as gross_margin_usd,
   operations_count,
   unpriced_attempts_count,
-  {{ ratio('revenue_usd - request_cost_usd - unattributed_bill_usd', 'revenue_usd') }} as gross_margin_ratio,
-  {{ ratio('request_cost_usd + unattributed_bill_usd', 'tenants_count') }} as llm_cost_per_tenant_usd
+  {{ ratio('revenue_usd - request_cost_usd - unattributed_bill_usd', 'revenue_usd') }} as gross_margin_rate,
+  {{ ratio('request_cost_usd + unattributed_bill_usd', 'tenants_count') }} as cost_per_tenant_usd
 from summed

@@ -106,7 +106,7 @@ select
     when included_operations_count is null then null
     else greatest(operations_count - included_operations_count, 0)
   end as overage_operations_count,
-  {{ ratio('revenue_usd - llm_cost_usd', 'revenue_usd') }} as gross_margin_ratio,
-  {{ ratio('operations_count', 'included_operations_count') }} as allowance_used,
-  {{ ratio('llm_cost_usd', 'seats_count') }} as llm_cost_per_seat_usd
+  {{ ratio('revenue_usd - llm_cost_usd', 'revenue_usd') }} as gross_margin_rate,
+  {{ ratio('operations_count', 'included_operations_count') }} as allowance_used_share,
+  {{ ratio('llm_cost_usd', 'seats_count') }} as cost_per_seat_usd
 from joined

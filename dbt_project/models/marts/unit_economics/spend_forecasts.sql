@@ -106,7 +106,7 @@ errors as (
     scope_kind,
     scope_id,
     count(*) as backtests_count,
-    sum(abs(forecast_usd - actual_usd)) / nullif(sum(actual_usd), 0) as forecast_error
+    sum(abs(forecast_usd - actual_usd)) / nullif(sum(actual_usd), 0) as forecast_error_rate
   from backtests
   where days_before = 28 and days_after = 7
   group by scope_kind, scope_id
@@ -173,7 +173,7 @@ projected as (
     coalesce(rest.cost_usd, 0) as cost_to_come_usd,
     coalesce(rest.days_count, 0) as days_to_come_count,
     budgets.budget_usd,
-    errors.forecast_error,
+    errors.forecast_error_rate,
     coalesce(errors.backtests_count, 0) as backtests_count
   from noise
   cross join bounds
@@ -253,9 +253,9 @@ select
   ) as month_end_high_usd,
   widened.history_days_count,
   widened.backtests_count,
-  widened.forecast_error,
+  widened.forecast_error_rate,
   widened.budget_usd,
-  {{ ratio('widened.month_to_date_cost_usd', 'widened.budget_usd') }} as budget_used,
+  {{ ratio('widened.month_to_date_cost_usd', 'widened.budget_usd') }} as budget_used_share,
   exhausted.budget_exhausted_date,
   coalesce(
     widened.month_to_date_cost_usd + cast(widened.cost_to_come_usd as decimal(38, 12)) > widened.budget_usd, false
