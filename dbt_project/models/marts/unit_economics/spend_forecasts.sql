@@ -74,7 +74,9 @@ noise as (
     history.scope_id,
     count(*) as history_days_count,
     avg(history.cost_usd) as mean_cost_usd,
-    sqrt(sum(pow(history.cost_usd - weekday_means.cost_usd, 2)) / nullif(count(*) - count(distinct weekday_means.weekday), 0)) as deviation_usd
+    sqrt(
+      sum(pow(history.cost_usd - weekday_means.cost_usd, 2)) / nullif(count(*) - count(distinct weekday_means.weekday), 0)
+    ) as deviation_usd
   from history
   cross join bounds
   inner join weekday_means
@@ -92,13 +94,14 @@ backtests as (
     scope_kind,
     scope_id,
     usage_date,
-    sum(cost_usd) over (
-      partition by scope_kind, scope_id order by usage_date rows between 27 preceding and current row
-    ) / 4 as forecast_usd,
-    count(*) over (partition by scope_kind, scope_id order by usage_date rows between 27 preceding and current row) as days_before,
-    sum(cost_usd) over (partition by scope_kind, scope_id order by usage_date rows between 1 following and 7 following) as actual_usd,
-    count(*) over (partition by scope_kind, scope_id order by usage_date rows between 1 following and 7 following) as days_after
+    sum(cost_usd) over four_weeks / 4 as forecast_usd,
+    count(*) over four_weeks as days_before,
+    sum(cost_usd) over next_week as actual_usd,
+    count(*) over next_week as days_after
   from history
+  window
+    four_weeks as (partition by scope_kind, scope_id order by usage_date rows between 27 preceding and current row),
+    next_week as (partition by scope_kind, scope_id order by usage_date rows between 1 following and 7 following)
 ),
 
 errors as (
@@ -231,7 +234,8 @@ exhausted as (
 widened as (
   select
     *,
-    1.645 * deviation_usd * sqrt(days_to_come_count + pow(days_to_come_count, 2) / nullif(history_days_count, 0)) as half_width_usd
+    1.645 * deviation_usd
+    * sqrt(days_to_come_count + pow(days_to_come_count, 2) / nullif(history_days_count, 0)) as half_width_usd
   from projected
 )
 
@@ -242,7 +246,8 @@ select
   widened.last_date as known_to_date,
   widened.month_end_date,
   widened.month_to_date_cost_usd,
-  cast(widened.month_to_date_cost_usd + cast(widened.cost_to_come_usd as decimal(38, 12)) as decimal(38, 12)) as month_end_cost_usd,
+  cast(widened.month_to_date_cost_usd + cast(widened.cost_to_come_usd as decimal(38, 12)) as decimal(38, 12))
+    as month_end_cost_usd,
   cast(
     widened.month_to_date_cost_usd + cast(greatest(widened.cost_to_come_usd - widened.half_width_usd, 0) as decimal(38, 12))
     as decimal(38, 12)

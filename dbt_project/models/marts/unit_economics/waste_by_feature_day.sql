@@ -76,7 +76,7 @@ attempts as (
     usage_date,
     feature,
     {%- for kind in wasted_attempts() %}
-    cast(sum({{ kind }}) as decimal(38, 12)) as {{ kind }},
+    cast(coalesce(sum({{ kind }}), 0) as decimal(38, 12)) as {{ kind }},
     {%- endfor %}
     cast(coalesce(sum(effective_cost_usd), 0) as decimal(38, 12)) as effective_cost_usd,
     cast(sum(unpriced_attempts_count) as bigint) as unpriced_attempts_count
@@ -121,7 +121,8 @@ accepted as (
     *,
     greatest(effective_cost_usd - unanswered_cost_usd - rejected_cost_usd, {{ zero_usd() }}) as accepted_cost_usd,
     -- Prompts of what is wasted already are wasted already.
-    coalesce({{ ratio('effective_cost_usd - unanswered_cost_usd - rejected_cost_usd', 'effective_cost_usd') }}, 0) as accepted_share
+    coalesce({{ ratio('effective_cost_usd - unanswered_cost_usd - rejected_cost_usd', 'effective_cost_usd') }}, 0)
+      as accepted_share
   from judged
 ),
 
