@@ -9,7 +9,7 @@ export FROM TO TENANT FEATURE
 # pyright is a Node program; this one brings Node as a wheel and itself with it.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: help run explain test check ui bench prices close replay adjustments focus check-focus fmt clean
+.PHONY: help run explain test check ui bench bench-trueup prices close replay adjustments focus check-focus fmt clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -39,6 +39,9 @@ check: $(INSTALLED) ## lint and type-check everything
 
 bench: $(INSTALLED) ## measure against hand-written DuckDB (minutes; 10 M requests)
 	$(BIN)/python -m benchmarks.bench
+
+bench-trueup: $(INSTALLED) ## measure splitting a bill over 10 M requests of one day
+	$(BIN)/python -m benchmarks.true_up
 
 prices: $(INSTALLED) ## refresh the price book and print what changed
 	$(BIN)/python -m orchestration.pricebook refresh

@@ -73,5 +73,12 @@
   {{ ratio(prefix ~ 'retries_count', prefix ~ 'attempts_count') }} as retry_rate,
   {{ ratio(prefix ~ 'failed_attempts_count', prefix ~ 'attempts_count') }} as error_rate,
   {{ ratio(prefix ~ 'cache_read_tokens', prefix ~ 'input_tokens') }} as cache_hit_rate,
+  case
+    when coalesce({{ prefix }}attempts_count, 0) = 0 then null
+    when {{ prefix }}effective_cost_usd is null then 'unpriced'
+    when {{ prefix }}estimated_attempts_count = 0 then 'billed'
+    when {{ prefix }}billed_cost_usd is null then 'estimated'
+    else 'mixed'
+  end as cost_basis,
   {{ ratio(prefix ~ 'estimated_cost_usd', prefix ~ 'effective_cost_usd') }} as estimated_share
 {%- endmacro -%}
