@@ -18,8 +18,8 @@ import duckdb
 from rich.table import Table
 
 from benchmarks.bench import Measured, console, measure
-from orchestration.landing.schemas import ensure_schema_files
-from orchestration.settings import PROJECT_ROOT
+from orchestration.settings import PROJECT_ROOT, Settings
+from orchestration.warehouse.home import prepare_home
 
 _PROJECT = PROJECT_ROOT / "dbt_project"
 DAY = "2026-03-01"
@@ -127,7 +127,7 @@ def dbt(home: Path, *arguments: str) -> Measured:
 def lay_out(home: Path, requests: int) -> None:
     """Make an empty warehouse and put the day into it."""
     (home / "tmp").mkdir(parents=True)
-    ensure_schema_files(home / "landing")
+    prepare_home(Settings(home=home))
     dbt(home, "run", "--selector", "reference")
     dbt(home, "run", "--selector", "daily", "--event-time-start", "2020-01-01", "--event-time-end", "2020-01-02")
     with duckdb.connect(str(home / "warehouse.duckdb")) as warehouse:

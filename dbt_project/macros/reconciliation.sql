@@ -2,8 +2,8 @@
 What we logged beside what the provider counted and billed, by the same keys. The reconciliation marts differ in their keys
 alone, so they agree with each other.
 
-Usage classes are here as fine as an estimate is: the components of a cost, and the totals of lines that name no class.
-Searches are billed without their model, so fees have none.
+Usage classes are those of the price book, fees together, and the totals of lines that name no class. Searches are billed
+without their model, so fees have none.
 
 The variance of a row, billed - estimated, is split in whole units of 10^-12 dollars:
   usage gap  (counted - logged) x our price, and all of the bill where nothing is logged: we have no price of our own then;
@@ -12,44 +12,63 @@ The two are the variance by construction. Where the provider reports no usage of
 all of the variance is a price gap.
 -#}
 
-{%- macro component_classes() -%}
-  {{ return({
+{#- Classes of an estimate, and the component of the cost in which each is found. -#}
+{%- macro estimated_classes() -%}
+  {%- set found = {} -%}
+  {%- for component, classes in {
     'input': ['input', 'input_audio', 'input_image'],
     'cache_read': ['cache_read'],
     'cache_write': ['cache_write_5m', 'cache_write_1h', 'cache_write_30m', 'cache_write_12h'],
     'output': ['output', 'output_audio'],
-    'fee': ['web_search'],
-  }) }}
+    'fee': ['fee'],
+  }.items() -%}
+    {%- for class in classes -%}
+      {%- do found.update({class: {'component': component, 'classes': classes}}) -%}
+    {%- endfor -%}
+  {%- endfor -%}
+  {{ return(found) }}
 {%- endmacro -%}
 
-{#- The usage class of a bill or a count, as the class of an estimate. -#}
-{%- macro component_of_class(column) -%}
-  case
-    {%- for component, classes in component_classes().items() if component not in ['cache_read'] %}
-    when {{ column }} in {{ name_list(classes) }} then '{{ component }}'
-    {%- endfor %}
-    else {{ column }}
-  end
+{#-
+The list cost of a class. A request keeps the cost of a component, not of each class in it, so all of it goes to the class
+of which the request has most; few requests write caches of two retentions, or mix text with sound.
+-#}
+{%- macro sum_of_class_estimates(class) -%}
+  {%- set component, classes = estimated_classes()[class].component, estimated_classes()[class].classes -%}
+  {%- set earlier, conditions = [1], [] -%}
+  {%- for other in classes -%}
+    {%- if other == class -%}
+      {%- do earlier.clear() -%}
+    {%- else -%}
+      {%- do conditions.append(
+        'coalesce(' ~ class ~ '_class_tokens, 0) ' ~ ('>' if earlier else '>=') ~ ' coalesce(' ~ other ~ '_class_tokens, 0)'
+      ) -%}
+    {%- endif -%}
+  {%- endfor -%}
+  cast(
+    coalesce(sum({% if conditions %}case when {{ conditions | join(' and ') }} then {{ component }}_cost_usd end{% else %}{{ component }}_cost_usd{% endif %}), 0)
+    as decimal(38, 12)
+  )
 {%- endmacro -%}
 
 {#-
 Our estimate by class, from the sets of billing keys. Terms are known of a request and not of its classes: what they take
 off is spread over the classes by list cost, and cumulated, so that the parts sum to the whole.
 -#}
-{%- macro estimated_classes(relation, project) -%}
+{%- macro estimates_by_class(relation, project) -%}
   {%- set listed = [] -%}
-  {%- for component, classes in component_classes().items() %}
+  {%- for class in estimated_classes() %}
   select
     usage_date,
     provider,
     {{ project }} as provider_project,
-    {% if component == 'fee' %}''{% else %}priced_model{% endif %} as priced_model,
-    {% if component == 'fee' %}''{% else %}service_tier{% endif %} as service_tier,
-    '{{ component }}' as usage_class,
-    {{ classes | join('_weight + ') }}_weight as logged_quantity,
-    {{ usd_to_units(component ~ '_cost_usd') }} as list_units,
-    {{ usd_to_units(component ~ '_cost_usd') }}
-    {%- for sign, sofar in {'+': listed + [component], '-': listed}.items() if sofar %}
+    {% if class == 'fee' %}''{% else %}priced_model{% endif %} as priced_model,
+    {% if class == 'fee' %}''{% else %}service_tier{% endif %} as service_tier,
+    '{{ class }}' as usage_class,
+    {{ 'web_search' if class == 'fee' else class }}_weight as logged_quantity,
+    {{ usd_to_units(class ~ '_cost_usd') }} as list_units,
+    {{ usd_to_units(class ~ '_cost_usd') }}
+    {%- for sign, sofar in {'+': listed + [class], '-': listed}.items() if sofar %}
     {{ sign }} case
       when list_cost_usd = 0 then 0
       else
@@ -60,7 +79,7 @@ off is spread over the classes by list cost, and cumulated, so that the parts su
     end
     {%- endfor %} as contracted_units
   from {{ relation }}
-  {%- do listed.append(component) %}
+  {%- do listed.append(class) %}
   {% if not loop.last %}union all{% endif %}
   {%- endfor %}
 {%- endmacro -%}
@@ -69,7 +88,7 @@ off is spread over the classes by list cost, and cumulated, so that the parts su
 {%- macro reconciled_cells(keys, project) -%}
   {%- set cell = ['usage_date', 'provider'] + keys + ['usage_class'] -%}
   estimates as (
-    {{ estimated_classes('weighed', project) }}
+    {{ estimates_by_class('weighed', project) }}
   ),
 
   sides as (
@@ -88,7 +107,7 @@ off is spread over the classes by list cost, and cumulated, so that the parts su
       usage_date,
       provider,
       {{ keys | join(',\n      ') }},
-      {{ component_of_class('usage_class') }} as usage_class,
+      case when usage_class = 'web_search' then 'fee' else usage_class end as usage_class,
       cast(null as bigint) as logged_quantity,
       provider_quantity,
       cast(null as {{ whole_number() }}) as list_units,
@@ -102,7 +121,7 @@ off is spread over the classes by list cost, and cumulated, so that the parts su
       usage_date,
       provider,
       {{ keys | join(',\n      ') }},
-      {{ component_of_class('usage_class') }} as usage_class,
+      case when usage_class = 'web_search' then 'fee' else usage_class end as usage_class,
       cast(null as bigint) as logged_quantity,
       cast(null as bigint) as provider_quantity,
       cast(null as {{ whole_number() }}) as list_units,

@@ -150,6 +150,11 @@ def reconciled_cells(_keys: object, _project: str) -> str:
     return "reconciled as (select * from weighed)"
 
 
+def estimated_classes() -> dict[str, object]:
+    """A few of the classes."""
+    return {"input": {}, "fee": {}}
+
+
 def usage_apis() -> dict[str, dict[str, object]]:
     """Two of the interfaces."""
     return {"openai.chat": {"input_includes_cache": True}, "anthropic.messages": {"input_includes_cache": False}}
@@ -188,7 +193,7 @@ sum_of_class_costs = usage_count = value_at_max = hash64 = json_text = json_bigi
 agreed_cost_usd = fees_cost_usd = uncached_modality_tokens = _call
 model_lookup_name = other_apiece_cost = other_count = other_usage = price_with_fallback = priced_tier = _call
 serving_place = utc_minute_of_day = _call
-charge_category = sum_of_weights = units_of_request = weight_order = _call
+charge_category = sum_of_class_estimates = sum_of_weights = units_of_request = weight_order = _call
 cube_measures = sum_of_cube_measures = _measures
 
 

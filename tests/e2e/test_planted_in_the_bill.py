@@ -64,7 +64,7 @@ def test_the_discount_that_no_price_list_knows_is_a_gap_of_price(
     restated_company: Company,
 ) -> None:
     incident = planted(restated_company, "volume_discount")
-    # A class of cache writes has two prices, by retention: what is not logged of it may be the dearer one.
+    # A request that writes caches of two retentions counts as the one of which it wrote more, so writes are left out.
     price_gap, billed = ask(
         restated_company,
         """

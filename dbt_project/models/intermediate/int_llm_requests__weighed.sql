@@ -9,8 +9,8 @@ select
   {%- endfor %}
   count(*) as attempts_count,
   cast(sum(coalesce(input_tokens, 0) + coalesce(output_tokens, 0)) as bigint) as logged_tokens,
-  {%- for component in cost_components() %}
-  cast(coalesce(sum({{ component }}_cost_usd), 0) as decimal(38, 12)) as {{ component }}_cost_usd,
+  {%- for class in estimated_classes() %}
+  {{ sum_of_class_estimates(class) }} as {{ class }}_cost_usd,
   {%- endfor %}
   cast(coalesce(sum(list_cost_usd), 0) as decimal(38, 12)) as list_cost_usd,
   cast(coalesce(sum(contracted_cost_usd), 0) as decimal(38, 12)) as contracted_cost_usd,
