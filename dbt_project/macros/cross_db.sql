@@ -186,3 +186,12 @@ in a tenth of the time that it takes for the largest row(weight, text).
 {%- macro spark__days_between(first, last) -%}
   select explode(sequence({{ first }}, {{ last }}, interval 1 day)) as usage_date
 {%- endmacro -%}
+
+{#- How alike two names are, 0 to 1; for people to look at, never to price by. -#}
+{%- macro name_similarity(one, other) -%}
+  {{ return(adapter.dispatch('name_similarity')(one, other)) }}
+{%- endmacro -%}
+{%- macro default__name_similarity(one, other) -%}jaro_winkler_similarity({{ one }}, {{ other }}){%- endmacro -%}
+{%- macro spark__name_similarity(one, other) -%}
+  (1 - levenshtein({{ one }}, {{ other }}) / greatest(length({{ one }}), length({{ other }}), 1))
+{%- endmacro -%}

@@ -182,3 +182,19 @@ of their own; they are read only where the text holds `others_mark`, because rea
       - case when other_usage is null then 0 else coalesce({{ other_count('cache_read_' ~ kind) }}, 0) end, 0
     )
 {%- endmacro -%}
+
+{#- Every code that usage_warning may have. They are stable: dashboards and alerts name them. -#}
+{%- macro usage_warnings() -%}
+  {{ return([
+    'impossible_count',
+    'cache_inclusion_unknown',
+    'cache_exceeds_input',
+    'reasoning_exceeds_output',
+    'modalities_exceed_input',
+    'total_differs_from_classes',
+    'total_exceeds_parts',
+    'usage_from_ancestor',
+    'usage_missing',
+    'unknown_usage_api',
+  ]) }}
+{%- endmacro -%}

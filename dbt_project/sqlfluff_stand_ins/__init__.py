@@ -85,6 +85,11 @@ def text_ranges(models: str, points: str) -> str:
     return f"select * from {models} union all select * from {points}"
 
 
+def usage_warnings() -> list[str]:
+    """A few of the codes."""
+    return ["usage_missing"]
+
+
 def cost_components() -> list[str]:
     """A few of the components."""
     return ["input", "output"]
@@ -192,7 +197,7 @@ first_known_value = moment_order = provider_name = ratio = served_tier_name = se
 sum_of_class_costs = usage_count = value_at_max = hash64 = json_text = json_bigint = whole_division = _call
 agreed_cost_usd = fees_cost_usd = uncached_modality_tokens = _call
 model_lookup_name = other_apiece_cost = other_count = other_usage = price_with_fallback = priced_tier = _call
-serving_place = utc_minute_of_day = _call
+name_similarity = serving_place = utc_minute_of_day = _call
 charge_category = sum_of_class_estimates = sum_of_weights = units_of_request = weight_order = _call
 cube_measures = sum_of_cube_measures = _measures
 

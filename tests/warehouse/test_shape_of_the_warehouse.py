@@ -24,6 +24,7 @@ DAILY = (
     "llm_usage_by_tenant_feature_model_day",
     "operations_by_tenant_feature_day",
     "outcomes_by_tenant_feature_day",
+    "usage_quality_by_source_day",
 )
 
 # A quotient is the last thing computed and stands beside its exact numerator and denominator.

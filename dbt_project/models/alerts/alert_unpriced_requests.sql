@@ -1,12 +1,64 @@
--- One row per day, provider and model with requests that no price is known for. Unknown is not free.
+-- One row per day, provider and model with requests that no price is known for. Unknown is not free. The names of the
+-- book that look most alike are for the human who writes the alias; nothing is ever priced by likeness.
+with unpriced as (
+  select
+    usage_date,
+    provider,
+    model,
+    unpriced_attempts_count
+  from {{ ref('unit_economics_by_model_day') }}
+  where unpriced_attempts_count > 0
+),
+
+-- Likeness is computed once per unknown name, and not for a known one of which a class or a tier has no price.
+unknown_names as (
+  select distinct
+    unpriced.provider,
+    unpriced.model
+  from unpriced
+  left join {{ ref('stg_pricing__model_names') }} as names
+    on unpriced.provider = names.provider and unpriced.model = names.name
+  where names.name is null
+),
+
+candidates as (
+  select
+    unknown_names.provider,
+    unknown_names.model,
+    names.name,
+    row_number() over (
+      partition by unknown_names.provider, unknown_names.model
+      order by {{ name_similarity('unknown_names.model', 'names.name') }} desc, names.name
+    ) as candidate_rank
+  from unknown_names
+  inner join {{ ref('stg_pricing__model_names') }} as names on unknown_names.provider = names.provider
+  where {{ name_similarity('unknown_names.model', 'names.name') }} >= 0.8
+),
+
+nearest as (
+  select
+    provider,
+    model,
+    concat_ws(
+      ', ',
+      max(case when candidate_rank = 1 then name end),
+      max(case when candidate_rank = 2 then name end),
+      max(case when candidate_rank = 3 then name end)
+    ) as nearest_names
+  from candidates
+  where candidate_rank <= 3
+  group by provider, model
+)
+
 select
   'unpriced_requests' as alert_rule,
   'warn' as severity,
-  usage_date,
+  unpriced.usage_date,
   'model' as scope_kind,
-  provider || '/' || model as scope_id,
-  cast(unpriced_attempts_count as double) as observed,
+  unpriced.provider || '/' || unpriced.model as scope_id,
+  cast(unpriced.unpriced_attempts_count as double) as observed,
   cast(0 as double) as threshold,
-  'attempts' as unit
-from {{ ref('unit_economics_by_model_day') }}
-where unpriced_attempts_count > 0
+  'attempts' as unit,
+  nearest.nearest_names
+from unpriced
+left join nearest on unpriced.provider = nearest.provider and unpriced.model = nearest.model

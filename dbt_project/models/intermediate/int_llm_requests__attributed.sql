@@ -46,6 +46,7 @@ select
   {%- endfor %}
   requests.input_includes_cache,
   requests.usage_warning,
+  requests.unexplained_tokens,
   requests.priced_model,
   requests.price_id,
   requests.price_source,

@@ -91,7 +91,8 @@ merged as (
     usage_date,
     request_key,
     min(started_at) as started_at,
-    min(source_name) as source_name,
+    -- Whose counts are taken, so that what is odd about them is laid to the right source.
+    max(case when usage_rank = 1 then source_name end) as source_name,
     min(pull_id) as pull_id,
     count(*) as observations_count,
     max(case when observer = 'app_log' then 1 else 0 end) as is_seen_by_app_log,

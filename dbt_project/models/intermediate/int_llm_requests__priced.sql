@@ -128,6 +128,7 @@ select
   {%- endfor %}
   input_includes_cache,
   usage_warning,
+  unexplained_tokens,
   coalesce(priced_model, lower(model)) as priced_model,
   price_id,
   price_source,

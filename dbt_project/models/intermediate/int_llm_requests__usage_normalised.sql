@@ -153,6 +153,10 @@ select
   {%- endfor %}
   coalesce(input_includes_cache, true) as input_includes_cache,
   output_includes_reasoning,
+  -- What a stated total has above both ways of adding up its parts. It is reported and never priced.
+  greatest(
+    stated_total_tokens - coalesce(total_input_tokens, 0) - coalesce(counted_output_tokens, 0), 0
+  ) as unexplained_tokens,
   case
     when usage_warning is not null then usage_warning
     when has_impossible_count then 'impossible_count'
