@@ -22,14 +22,15 @@ from orchestration.closing.errors import ClosingError
 from orchestration.closing.price_book import PriceBook
 from orchestration.connectors.base import Window
 from orchestration.partitions import ONE_DAY
+from orchestration.publishing.errors import PublishError
 from orchestration.publishing.publish import publish
 from orchestration.settings import Settings
 from orchestration.warehouse.args import build_arguments
 from orchestration.warehouse.build import Selection
 from orchestration.warehouse.inputs import current_inputs
 from orchestration.warehouse.plan import build_commands, split_by_rows
-from orchestration.warehouse.project import DbtManifest, DbtOp, prepared_manifest
-from orchestration.warehouse.runner import CommandResult, DbtProcess, NodeListener
+from orchestration.warehouse.project import DbtManifest, DbtOp, DbtProjectError, prepared_manifest
+from orchestration.warehouse.runner import CommandResult, DbtError, DbtProcess, NodeListener
 
 _MARKER = "as_known.json"
 _BUILT = ("dbt", "published", "price_book", "pricing", "tmp", "warehouse.duckdb", "warehouse.duckdb.wal")
@@ -91,9 +92,12 @@ def build_as_known(
             that blocks fails.
     """
     home = lay_out(settings, moment, into, prices or PriceBook.of(settings))
-    manifest = DbtManifest.read(prepared_manifest(home))
-    with closing(DbtProcess(home)) as dbt:
-        return build_whole(home, manifest, dbt, on_node)
+    try:
+        with closing(DbtProcess(home)) as dbt:
+            manifest = DbtManifest.read(prepared_manifest(home, process=dbt))
+            return build_whole(home, manifest, dbt, on_node)
+    except (DbtError, DbtProjectError, PublishError) as error:
+        raise ClosingError(f"the marts as known then cannot be built: {error}") from error
 
 
 def lay_out(settings: Settings, moment: datetime, into: Path, prices: PriceBook) -> Settings:
