@@ -4,7 +4,7 @@ Belongs here: laying out such a folder, building everything in it, publishing it
 pulls count at a moment (`dbt_project/macros/landing.sql`), and comparing two moments (`restatements`).
 
 The folder is a `TRUEUP_HOME` of its own: its warehouse, its published marts, its logs. What has landed stays
-where it is and is only read, through a link. Nothing of the installation changes.
+where it is and is only read, through links. Nothing of the installation changes.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Protocol
 from orchestration.closing.errors import ClosingError
 from orchestration.closing.price_book import PriceBook
 from orchestration.connectors.base import Window
+from orchestration.landing.schemas import ensure_schema_files
 from orchestration.partitions import ONE_DAY
 from orchestration.publishing.errors import PublishError
 from orchestration.publishing.publish import publish
@@ -119,12 +120,22 @@ def lay_out(settings: Settings, moment: datetime, into: Path, prices: PriceBook)
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-    landing = folder / "landing"
-    landing.unlink(missing_ok=True)
-    landing.symlink_to(settings.landing.resolve())
+    _link_landing(settings.landing.resolve(), folder / "landing")
     (folder / "tmp").mkdir()
     prices.unpack(book=folder / "price_book", own=folder / "pricing")
     return replace(settings, home=folder, as_known_at=moment.astimezone(UTC), pricing=folder / "price_book")
+
+
+def _link_landing(landing: Path, links: Path) -> None:
+    """Make a landing zone of links to every source. The typed empty files are its own: they follow the code of now."""
+    if links.is_symlink():
+        links.unlink()
+    elif links.exists():
+        shutil.rmtree(links)  # it does not follow links
+    links.mkdir()
+    for source in sorted(path for path in landing.iterdir() if path.is_dir() and not path.name.startswith("_")):
+        (links / source.name).symlink_to(source)
+    ensure_schema_files(links)
 
 
 def build_whole(home: Settings, manifest: DbtManifest, dbt: Dbt, on_node: NodeListener | None = None) -> AsKnown:
