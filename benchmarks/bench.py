@@ -60,7 +60,7 @@ def measure(command: list[str], environment: dict[str, str]) -> Measured:
         def watch() -> None:
             nonlocal peak
             parent = psutil.Process(process.pid)
-            while not done.wait(0.05):
+            while not done.wait(0.25):
                 total = 0
                 try:
                     for member in [parent, *parent.children(recursive=True)]:

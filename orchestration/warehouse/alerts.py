@@ -34,9 +34,10 @@ def alert_models(manifest: DbtManifest) -> list[Mapping[str, Any]]:
 
 
 def runbook_path(node: Mapping[str, Any]) -> str:
-    """Return where the rule's runbook lies in the repository."""
+    """Return where the runbook lies in the repository: it is named by the rule, as `meta.alert.rule` says it."""
     meta: Mapping[str, Any] = node["config"].get("meta") or {}
-    return meta.get("runbook") or f"dbt_project/docs/alerts/{node['name'].removeprefix('alert_')}.md"
+    rule: str = meta.get("alert", {}).get("rule", node["name"].removeprefix("alert_"))
+    return f"dbt_project/docs/alerts/{rule}.md"
 
 
 def alert_check_specs(manifest: DbtManifest) -> list[dg.AssetCheckSpec]:

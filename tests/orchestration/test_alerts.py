@@ -9,10 +9,13 @@ from typing import Any
 import dagster as dg
 import duckdb
 import pytest
+import yaml
 
 from orchestration.alerting.message import FailedCheck, render
 from orchestration.connectors.base import Window
-from orchestration.warehouse.alerts import evaluate_alerts
+from orchestration.settings import PROJECT_ROOT
+from orchestration.warehouse.alerts import evaluate_alerts, runbook_path
+from orchestration.warehouse.project import DBT_PROJECT
 
 NODE: dict[str, Any] = {"schema": "alerts", "name": "alert_spikes", "config": {"meta": {}}}
 OCTOBER = Window(date(2026, 10, 1), date(2026, 11, 1))
@@ -95,3 +98,24 @@ def test_the_message_says_what_how_bad_which_rows_and_what_to_do() -> None:
 def test_a_check_that_blocks_says_that_nothing_was_published() -> None:
     text = render(FailedCheck("marts/fct", "key", True, "ERROR", "run-1"))
     assert text == "ERROR: key failed on marts/fct (nothing was published)\nrun: run-1"
+
+
+def alert_models_of_the_project() -> list[dict[str, Any]]:
+    models = yaml.safe_load((DBT_PROJECT / "models" / "alerts" / "_alerts__models.yml").read_text())["models"]
+    return [model for model in models if model["name"].startswith("alert_")]
+
+
+@pytest.mark.parametrize("model", alert_models_of_the_project(), ids=lambda model: model["name"])
+def test_every_rule_has_a_model_that_bears_its_name_and_a_runbook_with_a_switch(model: dict[str, Any]) -> None:
+    rule = model["config"]["meta"]["alert"]["rule"]
+    assert f"'{rule}' as alert_rule" in (DBT_PROJECT / "models" / "alerts" / f"{model['name']}.sql").read_text()
+    runbook = PROJECT_ROOT / runbook_path(model)
+    for heading in ("Example", "Reason to flag", "What to do"):
+        assert heading in runbook.read_text()
+
+
+def test_every_model_and_every_runbook_belongs_to_a_rule() -> None:
+    named = {model["name"] for model in alert_models_of_the_project()}
+    assert {path.stem for path in (DBT_PROJECT / "models" / "alerts").glob("alert_*.sql")} == named
+    rules = {model["config"]["meta"]["alert"]["rule"] for model in alert_models_of_the_project()}
+    assert {path.stem for path in (DBT_PROJECT / "docs" / "alerts").glob("*.md")} == rules
