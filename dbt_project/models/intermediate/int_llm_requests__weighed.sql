@@ -1,5 +1,6 @@
 -- One row per day and set of billing keys that billable requests bear, '' where they do not say: what they weigh together
--- in each class that a provider bills, and what we estimate them at. The only model of the true-up, beside the remainders, that reads every request.
+-- in each class that a provider bills, and what we estimate them at. The only model of the true-up, beside the
+-- remainders, that reads every request.
 {{ config(materialized='incremental', incremental_strategy='window', event_time='usage_date', tags=['daily']) }}
 select
   usage_date,
