@@ -153,9 +153,10 @@ select
   unpriced_attempts_count,
   numerator_before / nullif(denominator_before, 0) as value_before,
   numerator_after / nullif(denominator_after, 0) as value_after,
-  adjusted_change,
-  adjusted_change - 1.96 * standard_error as adjusted_change_low,
-  adjusted_change + 1.96 * standard_error as adjusted_change_high,
-  adjusted_change / nullif(adjusted_before, 0) as adjusted_change_rate,
+  -- The order in which DuckDB adds doubles shows in their last digits; a mart built twice must say the same.
+  round(adjusted_change, 9) as adjusted_change,
+  round(adjusted_change - 1.96 * standard_error, 9) as adjusted_change_low,
+  round(adjusted_change + 1.96 * standard_error, 9) as adjusted_change_high,
+  round(adjusted_change / nullif(adjusted_before, 0), 9) as adjusted_change_rate,
   coalesce(abs(adjusted_change) > 1.96 * standard_error, false) as is_significant
 from summed
