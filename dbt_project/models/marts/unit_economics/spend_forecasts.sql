@@ -232,10 +232,15 @@ exhausted as (
 ),
 
 widened as (
+  -- To a millionth of a dollar: the order in which DuckDB adds doubles shows in their last digits.
   select
     *,
-    1.645 * deviation_usd
-    * sqrt(days_to_come_count + pow(days_to_come_count, 2) / nullif(history_days_count, 0)) as half_width_usd
+    round(cost_to_come_usd, 6) as to_come_usd,
+    round(
+      1.645 * deviation_usd
+      * sqrt(days_to_come_count + pow(days_to_come_count, 2) / nullif(history_days_count, 0)),
+      6
+    ) as half_width_usd
   from projected
 )
 
@@ -246,24 +251,24 @@ select
   widened.last_date as known_to_date,
   widened.month_end_date,
   widened.month_to_date_cost_usd,
-  cast(widened.month_to_date_cost_usd + cast(widened.cost_to_come_usd as decimal(38, 12)) as decimal(38, 12))
+  cast(widened.month_to_date_cost_usd + cast(widened.to_come_usd as decimal(38, 12)) as decimal(38, 12))
     as month_end_cost_usd,
   cast(
-    widened.month_to_date_cost_usd + cast(greatest(widened.cost_to_come_usd - widened.half_width_usd, 0) as decimal(38, 12))
+    widened.month_to_date_cost_usd + cast(greatest(widened.to_come_usd - widened.half_width_usd, 0) as decimal(38, 12))
     as decimal(38, 12)
   ) as month_end_low_usd,
   cast(
-    widened.month_to_date_cost_usd + cast(widened.cost_to_come_usd + widened.half_width_usd as decimal(38, 12))
+    widened.month_to_date_cost_usd + cast(widened.to_come_usd + widened.half_width_usd as decimal(38, 12))
     as decimal(38, 12)
   ) as month_end_high_usd,
   widened.history_days_count,
   widened.backtests_count,
-  widened.forecast_error_rate,
+  round(widened.forecast_error_rate, 9) as forecast_error_rate,
   widened.budget_usd,
   {{ ratio('widened.month_to_date_cost_usd', 'widened.budget_usd') }} as budget_used_share,
   exhausted.budget_exhausted_date,
   coalesce(
-    widened.month_to_date_cost_usd + cast(widened.cost_to_come_usd as decimal(38, 12)) > widened.budget_usd, false
+    widened.month_to_date_cost_usd + cast(widened.to_come_usd as decimal(38, 12)) > widened.budget_usd, false
   ) as is_over_budget
 from widened
 left join exhausted on widened.scope_kind = exhausted.scope_kind and widened.scope_id = exhausted.scope_id
