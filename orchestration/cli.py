@@ -90,7 +90,6 @@ def rebuild(
     ] = None,
 ) -> None:
     """Delete the warehouse and build it again from what has landed; or build a past state in a folder of its own."""
-    from orchestration.landing.schemas import ensure_schema_files  # noqa: PLC0415
     from orchestration.warehouse.runner import warehouse_lock  # noqa: PLC0415
 
     settings = _settings(home)
@@ -102,8 +101,6 @@ def rebuild(
         _fail("--into goes with --as-known-at; the warehouse itself is rebuilt in its place")
     if not settings.landing.is_dir():
         _fail(f"nothing has landed in {settings.landing}; run `trueup run` first")
-    # A release may know tables that no pull has brought yet.
-    ensure_schema_files(settings.landing)
     with warehouse_lock(settings):
         for path in (
             settings.warehouse,
