@@ -175,6 +175,11 @@ def wasted_attempts() -> dict[str, str]:
     return {"abandoned_cost_usd": "outcome = 'cancelled'", "failed_first_cost_usd": "outcome = 'error'"}
 
 
+def steady_sum(value: str) -> str:
+    """A sum whose order is fixed."""
+    return f"sum({value} order by {value})"
+
+
 def days_between(first: object, last: object) -> str:
     """A query of days."""
     return f"select {first} as usage_date union all select {last} as usage_date"

@@ -87,33 +87,62 @@ measured as (
     operations_count_after,
     unpriced_attempts_count_before + unpriced_attempts_count_after as unpriced_attempts_count,
     {%- for side in ['before', 'after'] %}
-    cast({{ numerator }}_{{ side }} as double) as numerator_{{ side }},
-    cast({{ denominator }}_{{ side }} as double) as denominator_{{ side }},
+    cast({{ numerator }}_{{ side }} as decimal(38, 12)) as numerator_{{ side }},
+    {{ denominator }}_{{ side }} as denominator_{{ side }},
     {{ ratio(numerator ~ '_' ~ side, denominator ~ '_' ~ side) }} as value_{{ side }},
     {%- endfor %}
     case
       when {{ denominator }}_before > 0 and {{ denominator }}_after > 0
-        then cast({{ denominator }}_before + {{ denominator }}_after as double)
+        then {{ denominator }}_before + {{ denominator }}_after
     end as weight
   from tenants
   {% if not loop.last %}union all{% endif %}
   {%- endfor %}
 ),
 
+weights as (
+  select
+    release_id,
+    feature,
+    measure,
+    sum(weight) as weight
+  from measured
+  group by release_id, feature, measure
+),
+
 weighted as (
   select
-    *,
-    value_after - value_before as difference,
-    weight / nullif(sum(weight) over one_measure, 0) as share
+    measured.*,
+    measured.value_after - measured.value_before as difference,
+    {{ ratio('measured.weight', 'weights.weight') }} as share
   from measured
-  window one_measure as (partition by release_id, feature, measure)
+  inner join weights
+    on
+      measured.release_id = weights.release_id
+      and measured.feature = weights.feature
+      and measured.measure = weights.measure
+),
+
+adjusted as (
+  select
+    release_id,
+    feature,
+    measure,
+    {{ steady_sum('share * difference') }} as adjusted_change
+  from weighted
+  group by release_id, feature, measure
 ),
 
 compared as (
   select
-    *,
-    sum(share * difference) over (partition by release_id, feature, measure) as adjusted_change
+    weighted.*,
+    adjusted.adjusted_change
   from weighted
+  inner join adjusted
+    on
+      weighted.release_id = adjusted.release_id
+      and weighted.feature = adjusted.feature
+      and weighted.measure = adjusted.measure
 ),
 
 summed as (
@@ -131,11 +160,11 @@ summed as (
     sum(denominator_before) as denominator_before,
     sum(numerator_after) as numerator_after,
     sum(denominator_after) as denominator_after,
-    sum(share * value_before) as adjusted_before,
+    {{ steady_sum('share * value_before') }} as adjusted_before,
     max(adjusted_change) as adjusted_change,
     case
       when count(share) >= {{ least_tenants }}
-        then sqrt(sum(pow(share * (difference - adjusted_change), 2)) * count(share) / (count(share) - 1))
+        then sqrt({{ steady_sum('pow(share * (difference - adjusted_change), 2)') }} * count(share) / (count(share) - 1))
     end as standard_error
   from compared
   group by release_id, feature, measure
@@ -151,9 +180,8 @@ select
   operations_before_count,
   operations_after_count,
   unpriced_attempts_count,
-  numerator_before / nullif(denominator_before, 0) as value_before,
-  numerator_after / nullif(denominator_after, 0) as value_after,
-  -- The order in which DuckDB adds doubles shows in their last digits; a mart built twice must say the same.
+  {{ ratio('numerator_before', 'denominator_before') }} as value_before,
+  {{ ratio('numerator_after', 'denominator_after') }} as value_after,
   round(adjusted_change, 9) as adjusted_change,
   round(adjusted_change - 1.96 * standard_error, 9) as adjusted_change_low,
   round(adjusted_change + 1.96 * standard_error, 9) as adjusted_change_high,

@@ -45,7 +45,7 @@ history as (
     scopes.scope_kind,
     scopes.scope_id,
     calendar.usage_date,
-    coalesce(cast(daily.effective_cost_usd as double), 0) as cost_usd
+    coalesce(daily.effective_cost_usd, {{ zero_usd() }}) as cost_usd
   from calendar
   inner join scopes on calendar.usage_date >= scopes.first_seen_date
   left join daily
@@ -60,7 +60,7 @@ weekday_means as (
     history.scope_kind,
     history.scope_id,
     extract(dow from history.usage_date) as weekday,
-    avg(history.cost_usd) as cost_usd
+    {{ ratio('sum(history.cost_usd)', 'count(*)') }} as cost_usd
   from history
   cross join bounds
   where history.usage_date > bounds.last_date - interval '28 days'
@@ -73,9 +73,10 @@ noise as (
     history.scope_kind,
     history.scope_id,
     count(*) as history_days_count,
-    avg(history.cost_usd) as mean_cost_usd,
+    {{ ratio('sum(history.cost_usd)', 'count(*)') }} as mean_cost_usd,
     sqrt(
-      sum(pow(history.cost_usd - weekday_means.cost_usd, 2)) / nullif(count(*) - count(distinct weekday_means.weekday), 0)
+      {{ steady_sum('pow(cast(history.cost_usd as double) - weekday_means.cost_usd, 2)') }}
+      / nullif(count(*) - count(distinct weekday_means.weekday), 0)
     ) as deviation_usd
   from history
   cross join bounds
@@ -94,7 +95,7 @@ backtests as (
     scope_kind,
     scope_id,
     usage_date,
-    sum(cost_usd) over four_weeks / 4 as forecast_usd,
+    cast(sum(cost_usd) over four_weeks as decimal(38, 12)) * 0.25 as forecast_usd,
     count(*) over four_weeks as days_before,
     sum(cost_usd) over next_week as actual_usd,
     count(*) over next_week as days_after
@@ -109,7 +110,7 @@ errors as (
     scope_kind,
     scope_id,
     count(*) as backtests_count,
-    sum(abs(forecast_usd - actual_usd)) / nullif(sum(actual_usd), 0) as forecast_error_rate
+    {{ ratio('sum(abs(forecast_usd - actual_usd))', 'sum(actual_usd)') }} as forecast_error_rate
   from backtests
   where days_before = 28 and days_after = 7
   group by scope_kind, scope_id
@@ -185,7 +186,7 @@ projected as (
     select
       scope_kind,
       scope_id,
-      sum(cost_usd) as cost_usd,
+      {{ steady_sum('cost_usd') }} as cost_usd,
       count(*) as days_count
     from to_come
     group by scope_kind, scope_id
@@ -206,7 +207,7 @@ burn_down as (
       history.scope_kind,
       history.scope_id,
       history.usage_date,
-      history.cost_usd
+      cast(history.cost_usd as double) as cost_usd
     from history
     cross join bounds
     where history.usage_date >= bounds.usage_month
@@ -232,7 +233,7 @@ exhausted as (
 ),
 
 widened as (
-  -- To a millionth of a dollar: the order in which DuckDB adds doubles shows in their last digits.
+  -- To a millionth of a dollar: an estimate has no more to say.
   select
     *,
     round(cost_to_come_usd, 6) as to_come_usd,
