@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import hmac
+import re
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -23,9 +24,14 @@ import pyarrow.parquet as pq
 from orchestration.connectors.base import PullSink, TableSpec
 from orchestration.connectors.log_files import Segment
 
+_IS_HASHED = re.compile(r"hmac-sha256:([0-9a-f]{64})")
+
 
 class UserHasher:
-    """HMAC-SHA256 of user ids, as hex. The key is asked for when the first user id comes by, not before."""
+    """HMAC-SHA256 of user ids, as hex. The key is asked for when the first user id comes by, not before.
+
+    `hmac-sha256:<hex>` is an id that the application hashed, under the same key, before it let it out of its process.
+    """
 
     def __init__(self, key: Callable[[], str]) -> None:
         self._ask_for_key = key
@@ -36,6 +42,8 @@ class UserHasher:
         """Return the hash of a user id; None and the empty id have none."""
         if not user_id:
             return None
+        if hashed_before := _IS_HASHED.fullmatch(user_id):
+            return hashed_before[1]
         hashed = self._known.get(user_id)
         if hashed is None:
             if self._key is None:

@@ -1,0 +1,112 @@
+"""The meter: every call of a model goes through it, and leaves one line.
+
+Belongs here: what an application sets up once and asks for calls. Does not belong here: a call's life (`call`).
+
+Nothing of it breaks a call. Only a gate's `Refused` is raised; any other mistake in here is counted and logged.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar, Unpack, cast
+
+from trueup_middleware import context
+from trueup_middleware.call import Call, CallAttributes
+from trueup_middleware.gate import Gate
+from trueup_middleware.services import Services
+from trueup_middleware.writer import LineWriter, WriterCounts
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+USER_HASH_KEY_ENV: Final = "TRUEUP_USER_HASH_KEY"
+"""The key under which the warehouse hashes user ids too."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeterCounts:
+    """What became of the calls of a meter.
+
+    Attributes:
+        lines: What became of their lines.
+        unpriced: Calls that ended and have no known cost.
+        users_dropped: Calls whose user was not logged, because there is no key to hash it with.
+        mistakes: Times that something in here went wrong and the call went on.
+    """
+
+    lines: WriterCounts
+    unpriced: int
+    users_dropped: int
+    mistakes: int
+
+
+class Meter:
+    """Records calls. One for a process; safe to share between threads and tasks."""
+
+    def __init__(
+        self,
+        log: Path | str | LineWriter,
+        *,
+        gate: Gate | None = None,
+        user_hash_key: bytes | None = None,
+        **defaults: Unpack[CallAttributes],
+    ) -> None:
+        """Open nothing yet.
+
+        Args:
+            log: The folder for the lines, or a writer.
+            gate: Asked before every call.
+            user_hash_key: Key of the HMAC of user ids; by default the environment's `TRUEUP_USER_HASH_KEY`. Without
+                one no user is logged.
+            defaults: What holds for every call: `release`, `environment`, ….
+        """
+        self.writer = log if isinstance(log, LineWriter) else LineWriter(Path(log))
+        key = user_hash_key or os.environ.get(USER_HASH_KEY_ENV, "").encode() or None
+        self._services = Services(self.writer, gate, key)
+        self._defaults = defaults
+
+    def request(self, **attributes: Unpack[CallAttributes]) -> Call:
+        """Return a call to be made in a `with` block, synchronous or not.
+
+        What is not said here is taken from `context.bind`, then from the meter's defaults.
+        """
+        return Call(self._services, {**self._defaults, **context.bound(), **attributes})
+
+    def metered(self, **attributes: Unpack[CallAttributes]) -> Callable[[F], F]:
+        """Decorate a function, synchronous or not, that returns a provider's answer or stream."""
+
+        def decorate(function: F) -> F:
+            if inspect.iscoroutinefunction(function):
+
+                @functools.wraps(function)
+                async def awaited(*args: Any, **kwargs: Any) -> Any:
+                    async with self.request(**attributes) as call:
+                        return call.take(await function(*args, **kwargs))
+
+                return cast("F", awaited)
+
+            @functools.wraps(function)
+            def called(*args: Any, **kwargs: Any) -> Any:
+                with self.request(**attributes) as call:
+                    return call.take(function(*args, **kwargs))
+
+            return cast("F", called)
+
+        return decorate
+
+    def counts(self) -> MeterCounts:
+        """Return what became of the calls so far."""
+        services = self._services
+        return MeterCounts(self.writer.counts(), services.unpriced, services.users_dropped, services.mistakes)
+
+    def flush(self, timeout_seconds: float = 5.0) -> bool:
+        """Wait until every line is written; tell whether it is."""
+        return self.writer.flush(timeout_seconds)
+
+    def close(self, timeout_seconds: float = 5.0) -> bool:
+        """Write what is queued and take nothing more; tell whether all of it is written."""
+        return self.writer.close(timeout_seconds)

@@ -1,0 +1,87 @@
+"""One attempt as one `llm.request` line, in the shape that the warehouse reads.
+
+Belongs here: the fields, their bounds, keeping content and identities out of them. Does not belong here: what a
+provider's answer means (`usage`), and where lines go (`writer`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Final, cast
+
+EVENT: Final = "llm.request"
+
+#: What precedes a user id that was hashed before it was logged; the warehouse takes the hash as it is.
+HASHED_USER: Final = "hmac-sha256:"
+
+#: The kinds of outcome that a line may state.
+OUTCOMES: Final = ("success", "timeout", "rate_limited", "error", "cancelled")
+
+_LONGEST_TEXT = 512
+_LONGEST_LABEL = 200
+_MOST_LABELS = 32
+# Words that usage objects use to say what is counted; any other text in one could be content.
+_WHAT_IS_COUNTED = frozenset(
+    ("service_tier", "serviceTier", "inference_geo", "modality", "trafficType", "ttl", "type", "object", "speed")
+)
+_WORD = re.compile(r"[A-Za-z0-9_.:-]{0,64}")
+_DEEPEST_USAGE = 6
+
+
+def user_hash(user_id: object, key: bytes) -> str:
+    """Return HMAC-SHA256 of a user's id as hex, as the warehouse's connectors make it of the same id and key."""
+    return hmac.new(key, str(user_id).encode(), hashlib.sha256).hexdigest()
+
+
+def line(fields: Mapping[str, Any]) -> bytes:
+    """Return the fields as one line of JSON with its newline; what is None is left out: unknown."""
+    known = {name: value for name, value in fields.items() if value is not None}
+    return (
+        json.dumps(known, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode("utf-8", "replace") + b"\n"
+    )
+
+
+def text(value: object) -> str | None:
+    """Return an id or a name as text; None when there is none, cut where it is longer than any id."""
+    if value is None or value == "":
+        return None
+    return str(value)[:_LONGEST_TEXT]
+
+
+def labels(tags: Mapping[str, object] | None) -> dict[str, str] | None:
+    """Return tags, text to text, no more and no longer than the warehouse keeps."""
+    if not tags:
+        return None
+    items = list(tags.items())[:_MOST_LABELS]
+    return {str(key)[:64]: str(value)[:_LONGEST_LABEL] for key, value in items if value is not None}
+
+
+def counts(usage: object, depth: int = 0) -> Any:
+    """Return a usage object with its numbers and the words that say what is counted, and nothing else."""
+    if isinstance(usage, Mapping):
+        if depth > _DEEPEST_USAGE:
+            return None
+        members = cast("Mapping[object, object]", usage).items()
+        return {
+            str(key): counts(member, depth + 1)
+            for key, member in members
+            if member is not None and _WORD.fullmatch(str(key)) and _is_a_count(str(key), member)
+        }
+    if isinstance(usage, list | tuple):
+        items = cast("list[object]", usage)
+        return [counts(item, depth + 1) for item in items if not isinstance(item, str)][:64]
+    return usage if isinstance(usage, int) or _is_finite(usage) else None
+
+
+def _is_a_count(key: str, member: object) -> bool:
+    if isinstance(member, str):
+        return key in _WHAT_IS_COUNTED and _WORD.fullmatch(member) is not None
+    return isinstance(member, Mapping | list | tuple | int | float)
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, float) and value - value == 0

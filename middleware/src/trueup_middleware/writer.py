@@ -1,0 +1,252 @@
+"""Lines on their way to a file: whole, in order, in the background, and never in the way of a call.
+
+Belongs here: the bounded queue, the file that grows and is replaced by the next, counting what is lost. Does not
+belong here: what a line says (`record`), and what outlives the process (`journal`).
+
+Each process appends to a file of its own, so lines never mix, and a rotated file keeps its name, so a reader that
+remembers how far it has read is never wrong.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import secrets
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Final
+
+_log = logging.getLogger(__name__)
+
+_WARN_EVERY_SECONDS: Final = 60.0
+_EXIT_TIMEOUT_SECONDS: Final = 5.0
+
+Done = Callable[[], None]
+"""Called when a line is on its way no longer: it is in the file, or lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriterCounts:
+    """What became of the lines that were handed over."""
+
+    written: int
+    dropped: int
+    queued: int
+
+
+@dataclass(slots=True)
+class _Entry:
+    line: bytes
+    done: Done | None
+
+
+class _Mark:
+    """Reached when everything before it is written."""
+
+    def __init__(self) -> None:
+        self.reached = threading.Event()
+
+
+class LineWriter:
+    """Appends lines to files of a folder from a thread of its own.
+
+    Nothing of it raises: what cannot be written is dropped, counted, and warned of once a minute.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        most_queued: int = 10_000,
+        flush_seconds: float = 0.2,
+        most_file_bytes: int = 64 * 1024 * 1024,
+        most_file_seconds: float = 3600.0,
+    ) -> None:
+        """Nothing is opened before the first line.
+
+        Args:
+            folder: Where the files go; made when it is missing.
+            most_queued: Lines that may wait; one more is dropped.
+            flush_seconds: How long a line may wait for others to be written with.
+            most_file_bytes: Size at which the next file begins.
+            most_file_seconds: Age at which the next file begins.
+        """
+        self._folder = folder
+        self._most_queued = most_queued
+        self._flush_seconds = flush_seconds
+        self._most_file_bytes = most_file_bytes
+        self._most_file_seconds = most_file_seconds
+        self._starting = threading.Lock()
+        self._fresh()
+        _writers.add(self)
+        atexit.register(_close_if_alive, weakref.ref(self))
+
+    def _fresh(self) -> None:
+        # SimpleQueue, because its put may run inside a put: a stream that is garbage ends its call wherever it is.
+        self._queue: SimpleQueue[_Entry | _Mark] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._hurry = threading.Event()
+        self._is_closed = False
+        self._written = 0
+        self._dropped = 0
+        self._warned_at = -_WARN_EVERY_SECONDS
+        self._file: int | None = None
+        self._file_bytes = 0
+        self._file_opened_at = 0.0
+
+    @property
+    def folder(self) -> Path:
+        """Where the files are."""
+        return self._folder
+
+    def counts(self) -> WriterCounts:
+        """Return what became of the lines so far."""
+        return WriterCounts(self._written, self._dropped, self._queue.qsize())
+
+    def put(self, line: bytes, done: Done | None = None) -> bool:
+        """Take a line, newline included; tell whether it was taken. Never waits."""
+        if self._is_closed or self._queue.qsize() >= self._most_queued:
+            self._lose(1, "the queue is full" if not self._is_closed else "the writer is closed")
+            return False
+        self._queue.put(_Entry(line, done))
+        if self._thread is None:
+            self._start()
+        return True
+
+    def flush(self, timeout_seconds: float = _EXIT_TIMEOUT_SECONDS) -> bool:
+        """Wait until everything that was put is in the file; tell whether it is."""
+        if self._thread is None:
+            return self._queue.empty()
+        mark = _Mark()
+        self._queue.put(mark)
+        self._hurry.set()
+        return mark.reached.wait(timeout_seconds)
+
+    def close(self, timeout_seconds: float = _EXIT_TIMEOUT_SECONDS) -> bool:
+        """Write what is queued and take nothing more; tell whether all of it is written."""
+        self._is_closed = True
+        return self.flush(timeout_seconds)
+
+    def _start(self) -> None:
+        if not self._starting.acquire(blocking=False):
+            return  # another thread is at it
+        try:
+            if self._thread is None:
+                thread = threading.Thread(target=self._run, name="trueup-writer", daemon=True)
+                thread.start()
+                self._thread = thread
+        except RuntimeError as error:  # the interpreter is shutting down, or there are no more threads
+            self._warn(f"no thread: {error}")
+        finally:
+            self._starting.release()
+
+    def _run(self) -> None:
+        queue, hurry = self._queue, self._hurry
+        while True:
+            first = queue.get()
+            if not isinstance(first, _Mark):
+                hurry.wait(self._flush_seconds)
+            hurry.clear()
+            batch = [first]
+            while len(batch) < self._most_queued:
+                try:
+                    batch.append(queue.get_nowait())
+                except Empty:
+                    break
+            self._write_batch(batch)
+
+    def _write_batch(self, batch: list[_Entry | _Mark]) -> None:
+        entries = [entry for entry in batch if isinstance(entry, _Entry)]
+        try:
+            if entries:
+                self._write(b"".join(entry.line for entry in entries), len(entries))
+        except Exception as error:  # the thread must live, whatever happens
+            self._lose(len(entries), f"{type(error).__name__}: {error}")
+        for item in batch:
+            if isinstance(item, _Mark):
+                item.reached.set()
+            elif item.done is not None:
+                item.done()
+
+    def _write(self, lines: bytes, count: int) -> None:
+        for is_last_try in (False, True):
+            try:
+                self._append(lines)
+            except OSError as error:
+                self._close_file()
+                if is_last_try:
+                    self._lose(count, f"{type(error).__name__}: {error.strerror}")
+            else:
+                self._written += count
+                return
+
+    def _append(self, lines: bytes) -> None:
+        now = time.monotonic()
+        is_full = self._file_bytes and self._file_bytes + len(lines) > self._most_file_bytes
+        if is_full or now - self._file_opened_at > self._most_file_seconds:
+            self._close_file()
+        if self._file is None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+            path = self._folder / f"llm-requests-{moment}-{os.getpid()}-{secrets.token_hex(4)}.jsonl"
+            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL, 0o640)
+            self._file_bytes, self._file_opened_at = 0, now
+        written = 0
+        try:
+            while written < len(lines):
+                written += os.write(self._file, lines[written:])
+        except OSError:
+            os.ftruncate(self._file, self._file_bytes)  # no half line stays
+            raise
+        self._file_bytes += written
+
+    def _close_file(self) -> None:
+        if self._file is not None:
+            file, self._file = self._file, None
+            try:
+                os.close(file)
+            except OSError as error:
+                self._warn(f"close: {error.strerror}")
+
+    def _lose(self, count: int, reason: str) -> None:
+        self._dropped += count
+        self._warn(f"{self._dropped} lines dropped so far, {reason}")
+
+    def _warn(self, what: str) -> None:
+        now = time.monotonic()
+        if now - self._warned_at >= _WARN_EVERY_SECONDS:
+            self._warned_at = now
+            _log.warning("llm.request log in %s: %s", self._folder, what)
+
+    def _after_fork(self) -> None:
+        """Begin anew in a child: the thread, the queue and the file are the parent's."""
+        file = self._file
+        self._starting = threading.Lock()
+        self._fresh()
+        if file is not None:
+            os.close(file)
+
+
+_writers: weakref.WeakSet[LineWriter] = weakref.WeakSet()
+
+
+def _close_if_alive(reference: weakref.ref[LineWriter]) -> None:
+    writer = reference()
+    if writer is not None:
+        writer.close()
+
+
+def _reopen_in_child() -> None:
+    for writer in list(_writers):
+        writer._after_fork()  # pyright: ignore[reportPrivateUsage]
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_reopen_in_child)
