@@ -33,6 +33,7 @@ check: $(INSTALLED) ## lint and type-check everything
 	$(BIN)/pyright
 	$(BIN)/sqlfluff lint dbt_project/models --disable-progress-bar
 	$(BIN)/python -m orchestration.pricebook check
+	$(BIN)/python -m orchestration.alerting
 	$(BIN)/dbt parse --quiet --no-partial-parse --project-dir dbt_project --profiles-dir dbt_project --target-path target/check
 	$(BIN)/dg check yaml
 	$(BIN)/dg check defs

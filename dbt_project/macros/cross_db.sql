@@ -196,6 +196,13 @@ in a tenth of the time that it takes for the largest row(weight, text).
   select explode(sequence({{ first }}, {{ last }}, interval 1 day)) as usage_date
 {%- endmacro -%}
 
+{#- A query of the whole numbers 1 to `last`, in the column step_days. -#}
+{%- macro numbers_to(last) -%}
+  {{ return(adapter.dispatch('numbers_to')(last)) }}
+{%- endmacro -%}
+{%- macro default__numbers_to(last) -%}select unnest(generate_series(1, {{ last }})) as step_days{%- endmacro -%}
+{%- macro spark__numbers_to(last) -%}select explode(sequence(1, {{ last }})) as step_days{%- endmacro -%}
+
 {#- How alike two names are, 0 to 1; for people to look at, never to price by. -#}
 {%- macro name_similarity(one, other) -%}
   {{ return(adapter.dispatch('name_similarity')(one, other)) }}

@@ -231,3 +231,13 @@ focus_provider = focus_tokens_per_unit = usd_of_cents = _call
 def text_in_json_if_any(column: str, _path: str) -> str:
     """A text."""
     return column
+
+
+def with_earlier_days(days: str, *_: object) -> str:
+    """A relation with the sums of the days before."""
+    return f"select * from {days}"
+
+
+def breaches(measured: str, *_: object) -> str:
+    """What breaks a rule."""
+    return f"select * from {measured}"

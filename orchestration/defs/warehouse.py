@@ -1,4 +1,4 @@
-"""The three dbt ops, and the price book that they read."""
+"""The three dbt ops, and the reviewed files that they read."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
@@ -10,7 +10,7 @@ from orchestration.components.folder import landed_asset_keys
 from orchestration.partitions import daily_partitions
 from orchestration.runtime.instance import WAREHOUSE_POOL
 from orchestration.settings import Settings
-from orchestration.warehouse.assets import model_specs, pricing_specs, test_specs
+from orchestration.warehouse.assets import model_specs, reviewed_file_specs, test_specs
 from orchestration.warehouse.build import (
     BuildConfig,
     DailyBuildConfig,
@@ -40,7 +40,7 @@ def warehouse(context: dg.ComponentLoadContext) -> dg.Definitions:
     manifest = DbtManifest.read(prepared_manifest(settings))
     landed = landed_asset_keys(settings, context)
     return dg.Definitions(
-        assets=[*pricing_specs(manifest), *dbt_assets(manifest, settings, landed)],
+        assets=[*reviewed_file_specs(manifest), *dbt_assets(manifest, settings, landed)],
         resources={"dbt": dbt_process},
     )
 

@@ -23,6 +23,9 @@ LandedKeys = Callable[[str], Iterable[dg.AssetKey]]
 
 LANDING = "landing"
 PRICING = "pricing"
+ALERT_RULES = "alert_rules"
+REVIEWED_FILES = (PRICING, ALERT_RULES)
+"""dbt sources that are CSV in git: people change them, nothing builds them."""
 
 
 def model_key(node: Mapping[str, Any]) -> dg.AssetKey:
@@ -30,9 +33,9 @@ def model_key(node: Mapping[str, Any]) -> dg.AssetKey:
     return dg.AssetKey([node["schema"], node["name"]])
 
 
-def pricing_key(file_name: str) -> dg.AssetKey:
-    """Return the asset key of a file of the price book."""
-    return dg.AssetKey([PRICING, file_name])
+def reviewed_file_key(source: Mapping[str, Any]) -> dg.AssetKey:
+    """Return the asset key of a file that people review."""
+    return dg.AssetKey([source["source_name"], source["name"]])
 
 
 def test_check_name(node: Mapping[str, Any]) -> str:
@@ -91,17 +94,17 @@ def is_blocking(test: Mapping[str, Any]) -> bool:
     return test["config"]["severity"].lower() == "error"
 
 
-def pricing_specs(manifest: DbtManifest) -> list[dg.AssetSpec]:
-    """Return the files of the price book, which people review, as assets that nothing builds."""
+def reviewed_file_specs(manifest: DbtManifest) -> list[dg.AssetSpec]:
+    """Return the files of the price book and of the alert rules as assets that nothing builds."""
     return [
         dg.AssetSpec(
-            key=pricing_key(source["name"]),
+            key=reviewed_file_key(source),
             description=source["description"] or None,
-            group_name=PRICING,
+            group_name=source["source_name"],
             kinds={"csv"},
         )
         for source in manifest.sources.values()
-        if source["source_name"] == PRICING
+        if source["source_name"] in REVIEWED_FILES
     ]
 
 
@@ -109,8 +112,8 @@ def _keys_of(manifest: DbtManifest, unique_id: str, landed_keys: LandedKeys) -> 
     if unique_id in manifest.models:
         return [model_key(manifest.models[unique_id])]
     source = manifest.sources[unique_id]
-    if source["source_name"] == PRICING:
-        return [pricing_key(source["name"])]
+    if source["source_name"] in REVIEWED_FILES:
+        return [reviewed_file_key(source)]
     return landed_keys(source["name"])
 
 

@@ -1,7 +1,7 @@
 """Fingerprints of what the warehouse would be built from now.
 
-Belongs here: putting together what has landed, the price book and the code, for each dbt op. Does not belong
-here: remembering what was built (`state`), and reading the landing zone's manifests
+Belongs here: putting together what has landed, the price book, the alert rules and the code, for each dbt
+op. Does not belong here: remembering what was built (`state`), and reading the landing zone's manifests
 (`orchestration.landing.state`).
 """
 
@@ -33,6 +33,7 @@ _SLICE_COLUMNS = ["source_name", "table_name", "usage_date", "slice_key", "conte
 
 _LANDING = "landing"
 _PRICING = "pricing"
+_ALERT_RULES = "alert_rules"
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,10 @@ def current_inputs(settings: Settings, manifest: DbtManifest) -> Inputs:
     # The manifest of the landing zone tells which slices count, and so it is in every fingerprint already.
     tables = {op: inputs[op].tables_of(_LANDING) & specs.keys() for op in DbtOp}
     landed, rows = _landed_slices(settings, specs.values())
-    prices = files_fingerprint([*settings.pricing.glob("*.csv"), *(settings.home / "pricing").glob("*.csv")])
+    rule_files = set(settings.pricing.glob("alert_*.csv"))
+    price_files = set(settings.pricing.glob("*.csv")) - rule_files
+    prices = files_fingerprint([*price_files, *(settings.home / "pricing").glob("*.csv")])
+    rules = files_fingerprint(rule_files)
 
     def static(op: DbtOp) -> str:
         without_days = sorted(table for table in tables[op] if specs[table].kind is TableKind.STATE)
@@ -74,6 +78,7 @@ def current_inputs(settings: Settings, manifest: DbtManifest) -> Inputs:
                 inputs[op].code,
                 settings.as_known_at,
                 prices if inputs[op].tables_of(_PRICING) else "",
+                rules if inputs[op].tables_of(_ALERT_RULES) else "",
                 [landed.get(table) for table in without_days],
             ]
         )

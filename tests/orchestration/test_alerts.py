@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from orchestration.alerting.message import FailedCheck, render
+from orchestration.alerting.rules import read_rule_book
 from orchestration.connectors.base import Window
 from orchestration.settings import PROJECT_ROOT
 from orchestration.warehouse.alerts import evaluate_alerts, runbook_path
@@ -100,22 +101,27 @@ def test_a_check_that_blocks_says_that_nothing_was_published() -> None:
     assert text == "ERROR: key failed on marts/fct (nothing was published)\nrun: run-1"
 
 
-def alert_models_of_the_project() -> list[dict[str, Any]]:
+def alert_models_of_the_project() -> dict[str, dict[str, Any]]:
     models = yaml.safe_load((DBT_PROJECT / "models" / "alerts" / "_alerts__models.yml").read_text())["models"]
-    return [model for model in models if model["name"].startswith("alert_")]
+    return {model["config"]["meta"]["alert"]["rule"]: model for model in models if model["name"].startswith("alert_")}
 
 
-@pytest.mark.parametrize("model", alert_models_of_the_project(), ids=lambda model: model["name"])
-def test_every_rule_has_a_model_that_bears_its_name_and_a_runbook_with_a_switch(model: dict[str, Any]) -> None:
-    rule = model["config"]["meta"]["alert"]["rule"]
-    assert f"'{rule}' as alert_rule" in (DBT_PROJECT / "models" / "alerts" / f"{model['name']}.sql").read_text()
-    runbook = PROJECT_ROOT / runbook_path(model)
-    for heading in ("Example", "Reason to flag", "What to do"):
-        assert heading in runbook.read_text()
+def test_every_rule_has_a_row_a_model_and_a_runbook_and_each_of_these_a_rule() -> None:
+    models = alert_models_of_the_project()
+    rules = read_rule_book(PROJECT_ROOT / "pricing_seeds", date(2026, 11, 21)).rules
+    folder = DBT_PROJECT / "models" / "alerts"
+    assert rules.keys() == models.keys()
+    assert {path.stem for path in folder.glob("alert_*.sql")} == {model["name"] for model in models.values()}
+    assert {path.stem for path in (DBT_PROJECT / "docs" / "alerts").glob("*.md")} == models.keys()
+    union = (folder / "int_alerts__unioned.sql").read_text()
+    for rule, model in models.items():
+        assert f"breaches('measured', '{rule}')" in (folder / f"{model['name']}.sql").read_text()
+        assert f"'{model['name']}'" in union
+        runbook = (PROJECT_ROOT / runbook_path(model)).read_text()
+        for part in ("## Example", "## Reason to flag", "## What to do", "Switch to pull:", f"Rule `{rule}`"):
+            assert part in runbook, f"{rule}: {part}"
 
 
-def test_every_model_and_every_runbook_belongs_to_a_rule() -> None:
-    named = {model["name"] for model in alert_models_of_the_project()}
-    assert {path.stem for path in (DBT_PROJECT / "models" / "alerts").glob("alert_*.sql")} == named
-    rules = {model["config"]["meta"]["alert"]["rule"] for model in alert_models_of_the_project()}
-    assert {path.stem for path in (DBT_PROJECT / "docs" / "alerts").glob("*.md")} == rules
+def test_no_rule_has_a_number_of_its_own() -> None:
+    for path in (DBT_PROJECT / "models" / "alerts").glob("alert_*.sql"):
+        assert "set " not in path.read_text(), f"{path.name} sets a number; it belongs into alert_rules.csv"

@@ -104,6 +104,8 @@ class Company:
         _write_csv(home / "seeds" / "price_multipliers.csv", MULTIPLIER_COLUMNS, [])
         _write_csv(home / "seeds" / "price_terms.csv", TERM_COLUMNS, [])
         _write_csv(home / "pricing" / "none.csv", PRICE_COLUMNS, [])
+        for rules in (PROJECT.parent / "pricing_seeds").glob("alert_*.csv"):
+            shutil.copyfile(rules, home / "seeds" / rules.name)
         company.dbt("build", "--selector", "reference", *_NO_UNIT_TESTS)
         company.build(date(2020, 1, 1))
         company.roll_up()

@@ -1,5 +1,4 @@
--- One row per organisation budget and day of a month's first week on which 80 % of the month's budget was already used.
-{%- set limit_share = 0.8 %}
+-- One row per organisation budget and day of a month's first week on which most of the month's budget was already used.
 with spend as (
   select
     usage_date,
@@ -8,13 +7,19 @@ with spend as (
   group by usage_date
 ),
 
-burned as (
+measured as (
   select
     today.usage_date,
+    'org' as scope_kind,
     budgets.scope_id,
-    budgets.budget_usd,
-    cast(sum(earlier.effective_cost_usd) as decimal(38, 12)) as month_to_date_cost_usd
+    '' as plan_id,
+    cast(sum(earlier.effective_cost_usd) as decimal(38, 12)) as observed,
+    budgets.budget_usd as baseline,
+    null as floor_value,
+    null as history_days_count,
+    null as detail
   from spend as today
+  inner join {{ ref('stg_alert_rules__rules') }} as rules on rules.alert_rule = 'budget_burned_in_first_week'
   inner join {{ ref('dim_budgets') }} as budgets
     on
       budgets.scope_kind = 'org'
@@ -25,18 +30,8 @@ burned as (
     on
       earlier.usage_date <= today.usage_date
       and earlier.usage_date >= date_trunc('month', today.usage_date)
-  where extract(day from today.usage_date) <= 7
+  where extract(day from today.usage_date) <= rules.window_days
   group by today.usage_date, budgets.scope_id, budgets.budget_usd
 )
 
-select
-  'budget_burned_in_first_week' as alert_rule,
-  'warn' as severity,
-  usage_date,
-  'org' as scope_kind,
-  scope_id,
-  cast(month_to_date_cost_usd as double) as observed,
-  {{ limit_share }} * cast(budget_usd as double) as threshold,
-  'USD this month' as unit
-from burned
-where month_to_date_cost_usd > cast({{ limit_share }} as decimal(4, 3)) * budget_usd
+{{ breaches('measured', 'budget_burned_in_first_week') }}

@@ -1,7 +1,5 @@
--- One row per feature and day on which the tokens of one answered operation, over seven days, were more than 40 % above
--- the seven days before, within a week of a release of that feature; of several releases the one with the largest rise.
-{%- set factor = 1.4 %}
-{%- set floor_operations = 50 %}
+-- One row per feature and day on which the tokens of one answered operation, since a release, were far above the days before
+-- it, within a window of that release; of several releases the one with the largest rise.
 with days as (
   select
     usage_date,
@@ -21,7 +19,7 @@ releases as (
 ),
 
 weeks as (
-  -- After: the release's day and on, up to seven days; before: the seven days ahead of it.
+  -- After: the days after the release's own, up to the window; before: as many days ahead of it.
   select
     today.usage_date,
     today.feature,
@@ -37,12 +35,13 @@ weeks as (
     on
       today.feature = releases.feature
       and today.usage_date > releases.deployed_date
-      and today.usage_date <= releases.deployed_date + interval '7 days'
+  inner join {{ ref('stg_alert_rules__rules') }} as rules on rules.alert_rule = 'feature_token_regression'
   inner join days
     on
       today.feature = days.feature
       and days.usage_date <= today.usage_date
-      and days.usage_date >= releases.deployed_date - interval '7 days'
+      and days.usage_date >= releases.deployed_date - rules.window_days * interval '1 day'
+  where today.usage_date <= releases.deployed_date + rules.window_days * interval '1 day'
   group by today.usage_date, today.feature, releases.release_id
 ),
 
@@ -52,29 +51,46 @@ ratios as (
     {{ ratio('tokens_after', 'operations_after') }} as tokens_per_operation_after,
     {{ ratio('tokens_before', 'operations_before') }} as tokens_per_operation_before
   from weeks
-  where operations_after >= {{ floor_operations }} and operations_before >= {{ floor_operations }}
 ),
 
-risen as (
+measured as (
+  select
+    usage_date,
+    'feature' as scope_kind,
+    feature as scope_id,
+    '' as plan_id,
+    tokens_per_operation_after as observed,
+    tokens_per_operation_before as baseline,
+    least(operations_after, operations_before) as floor_value,
+    null as history_days_count,
+    'release ' || release_id as detail
+  from ratios
+),
+
+broken as (
+  {{ breaches('measured', 'feature_token_regression') }}
+),
+
+ranked as (
   select
     *,
     row_number() over (
-      partition by usage_date, feature
-      order by tokens_per_operation_after / nullif(tokens_per_operation_before, 0) desc, release_id desc
+      partition by usage_date, scope_id
+      order by observed / nullif(baseline, 0) desc, detail desc
     ) as choice
-  from ratios
-  where tokens_per_operation_after > {{ factor }} * tokens_per_operation_before
+  from broken
 )
 
 select
-  'feature_token_regression' as alert_rule,
-  'warn' as severity,
+  alert_rule,
+  severity,
   usage_date,
-  'feature' as scope_kind,
-  feature as scope_id,
-  tokens_per_operation_after as observed,
-  {{ factor }} * tokens_per_operation_before as threshold,
-  'tokens per answered operation' as unit,
-  release_id
-from risen
+  scope_kind,
+  scope_id,
+  observed,
+  threshold,
+  unit,
+  baseline,
+  detail
+from ranked
 where choice = 1

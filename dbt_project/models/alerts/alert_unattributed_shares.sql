@@ -1,7 +1,5 @@
--- One row per day and provider of which more than 5 % of the bill belongs to no logged request (credits and taxes
--- apart), and one per day on which more than 5 % of the spend has no tenant.
-{%- set limit_share = 0.05 %}
-{%- set floor_usd = 10 %}
+-- One row per day and provider of which much of the bill belongs to no logged request (credits and taxes apart), and one
+-- per day on which much of the spend has no tenant.
 with by_provider as (
   select
     usage_date,
@@ -37,16 +35,20 @@ shares as (
     amount_usd,
     total_usd
   from by_tenant
+),
+
+measured as (
+  select
+    usage_date,
+    scope_kind,
+    scope_id,
+    '' as plan_id,
+    {{ ratio('amount_usd', 'total_usd') }} as observed,
+    null as baseline,
+    amount_usd as floor_value,
+    null as history_days_count,
+    '$' || {{ money_text('amount_usd') }} as detail
+  from shares
 )
 
-select
-  'unattributed_share' as alert_rule,
-  'warn' as severity,
-  usage_date,
-  scope_kind,
-  scope_id,
-  {{ ratio('amount_usd', 'total_usd') }} as observed,
-  {{ limit_share }} as threshold,
-  'share of cost' as unit
-from shares
-where amount_usd >= {{ floor_usd }} and amount_usd > cast({{ limit_share }} as decimal(4, 3)) * total_usd
+{{ breaches('measured', 'unattributed_share') }}

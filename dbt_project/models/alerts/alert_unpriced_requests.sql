@@ -48,17 +48,21 @@ nearest as (
   from candidates
   where candidate_rank <= 3
   group by provider, model
+),
+
+measured as (
+  select
+    unpriced.usage_date,
+    'model' as scope_kind,
+    unpriced.provider || '/' || unpriced.model as scope_id,
+    '' as plan_id,
+    unpriced.unpriced_attempts_count as observed,
+    null as baseline,
+    null as floor_value,
+    null as history_days_count,
+    'nearest names: ' || nearest.nearest_names as detail
+  from unpriced
+  left join nearest on unpriced.provider = nearest.provider and unpriced.model = nearest.model
 )
 
-select
-  'unpriced_requests' as alert_rule,
-  'warn' as severity,
-  unpriced.usage_date,
-  'model' as scope_kind,
-  unpriced.provider || '/' || unpriced.model as scope_id,
-  cast(unpriced.unpriced_attempts_count as double) as observed,
-  cast(0 as double) as threshold,
-  'attempts' as unit,
-  nearest.nearest_names
-from unpriced
-left join nearest on unpriced.provider = nearest.provider and unpriced.model = nearest.model
+{{ breaches('measured', 'unpriced_requests') }}

@@ -8,8 +8,16 @@ select
   breaches.observed,
   breaches.threshold,
   breaches.unit,
+  breaches.baseline,
+  breaches.detail,
+  rules.owner,
+  rules.channel,
+  rules.action,
+  rules.is_automatic,
+  rules.runbook,
   drivers.sentence as top_drivers
 from {{ ref('int_alerts__unioned') }} as breaches
+inner join {{ ref('stg_alert_rules__rules') }} as rules on breaches.alert_rule = rules.alert_rule
 left join {{ ref('spend_drivers_by_alert') }} as drivers
   on
     breaches.alert_rule = drivers.alert_rule
