@@ -21,7 +21,8 @@ Without a window (unit tests, docs, a plain dbt build) the predicates are true a
 
 {#- From the first day + `first_offset` to the last day + `last_offset`. -#}
 {%- macro between_built_days(column, first_offset, last_offset) -%}
-  {%- set start, end = flags.EVENT_TIME_START, flags.EVENT_TIME_END -%}
+  {#- Not `flags`: dbt gives it a fixed list of names, and every other name is undefined there, silently. -#}
+  {%- set start, end = invocation_args_dict.get('event_time_start'), invocation_args_dict.get('event_time_end') -%}
   {%- if start and end -%}
     {{ column }} >= {{ built_day(start, first_offset) }} and {{ column }} < {{ built_day(end, last_offset) }}
   {%- else -%}

@@ -19,7 +19,7 @@ from orchestration.closing.price_book import PriceBook
 from orchestration.closing.receipt import ClosedMonth
 from orchestration.publishing.publish import publish
 from orchestration.settings import Settings
-from orchestration.warehouse.inputs import current_inputs
+from orchestration.warehouse.inputs import Inputs, current_inputs
 from orchestration.warehouse.project import DbtManifest, DbtOp
 from orchestration.warehouse.runner import CommandResult, NodeListener, NodeResult
 from orchestration.warehouse.state import WarehouseState
@@ -33,9 +33,13 @@ class Installation:
         self.settings = Settings(home=company.home, pricing=company.home / "seeds")
         self.manifest = DbtManifest.read(company._dbt.folder / "target" / "manifest.json")
 
+    def inputs(self) -> Inputs:
+        """Return what each op would be built from now."""
+        return current_inputs(self.settings, self.manifest)
+
     def run(self) -> None:
         """Build what has landed and publish it, as `trueup run` leaves it."""
-        inputs = current_inputs(self.settings, self.manifest)
+        inputs = self.inputs()
         self.company.build(min(inputs.days), max(inputs.days))
         self.company.roll_up()
         self.company.connect().close()
@@ -44,7 +48,7 @@ class Installation:
 
     def remember(self) -> None:
         """Note that what is published is made of what has landed."""
-        inputs = current_inputs(self.settings, self.manifest)
+        inputs = self.inputs()
         rolled_up = inputs.rollup(inputs.days)
         WarehouseState(
             code=inputs.code[DbtOp.DAILY],

@@ -13,9 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from closing_lab import Installation
 from harness import MADE_OF_PRICES, ONE_DAY, Company, moment, openai_cost, openai_usage, outcome, price, request
 
 from orchestration.connectors.base import Window
+from orchestration.warehouse.inputs import WIDEST_REACH
+from orchestration.warehouse.plan import contiguous_ranges
+from orchestration.warehouse.state import days_to_build, settled_days, stale_days
 
 FIRST, LAST = date(2026, 8, 1), date(2026, 8, 31)
 BEFORE_CUT, CUT = date(2026, 8, 20), date(2026, 8, 21)
@@ -145,17 +149,38 @@ def test_late_and_reversed_verdicts_count_on_the_day_of_their_operation(august: 
     assert row["cost_per_accepted_outcome_usd"] is None
 
 
+def test_a_build_of_some_days_touches_no_other(august: Company, empty_company: Company, tmp_path: Path) -> None:
+    """A window that dbt does not hand on makes every build a build of everything: right, and dearer every day."""
+    other = _of_the_same_landing(august, empty_company, tmp_path / "other")
+    other.build(CUT, CUT)
+    assert {row["usage_date"] for row in facts(other)["fct_llm_requests"]} == {CUT}
+    assert {row["usage_date"] for row in facts(other)["fct_operations"]} == {CUT}
+
+
 def test_twice_is_once_and_any_order_of_days_gives_the_same_facts(
     august: Company, empty_company: Company, tmp_path: Path
 ) -> None:
-    other = empty_company.copy(tmp_path / "other")
-    # What landed is the same, to the byte.
-    for source in ("llm", "product", "openai"):
-        (other.home / "landing" / source).symlink_to(august.home / "landing" / source)
+    other = _of_the_same_landing(august, empty_company, tmp_path / "other")
+    inputs = Installation(other).inputs()
+    built: dict[date, str] = {}
     # The 20th twice; the 21st, into which an operation of the 20th reaches, before it.
     for first, last in [(21, 31), (9, 20), (1, 8), (20, 20)]:
-        other.build(date(2026, 8, first), date(2026, 8, last))
+        requested = Window(date(2026, 8, first), date(2026, 8, last) + ONE_DAY)
+        stale = stale_days(inputs.days, built)
+        days = days_to_build(inputs.days, built, requested=requested, reach=WIDEST_REACH, force=first == last)
+        for window in contiguous_ranges(days):
+            other.build(window.start, window.end - ONE_DAY)
+        built.update({day: inputs.days[day] for day in settled_days(days, stale, WIDEST_REACH)})
+    assert built == inputs.days
     assert facts(other) == facts(august)
+
+
+def _of_the_same_landing(august: Company, empty_company: Company, home: Path) -> Company:
+    """Return a company in which nothing is built, and what landed is the same, to the byte."""
+    other = empty_company.copy(home)
+    for source in ("llm", "product", "openai"):
+        (other.home / "landing" / source).symlink_to(august.home / "landing" / source)
+    return other
 
 
 def test_a_day_restated_to_nothing_becomes_nothing_and_the_earlier_figure_can_be_had_again(
