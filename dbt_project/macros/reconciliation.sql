@@ -12,6 +12,19 @@ The two are the variance by construction. Where the provider reports no usage of
 all of the variance is a price gap.
 -#}
 
+{#- When a provider no longer changes what it bills for a day, by its own rule (dbt_project.yml). -#}
+{%- macro settles_at(provider, usage_date) -%}
+  case {{ provider }}
+    {%- for name, days in var('settling_days_after_month').items() %}
+    when '{{ name }}' then date_trunc('month', {{ usage_date }}) + interval '1' month + interval '{{ days }}' day
+    {%- endfor %}
+    {%- for name, days in var('settling_days').items() if name != 'any other' %}
+    when '{{ name }}' then {{ usage_date }} + interval '{{ days }}' day
+    {%- endfor %}
+    else {{ usage_date }} + interval '{{ var("settling_days")["any other"] }}' day
+  end
+{%- endmacro -%}
+
 {#- Classes of an estimate, and the component of the cost in which each is found. -#}
 {%- macro estimated_classes() -%}
   {%- set found = {} -%}

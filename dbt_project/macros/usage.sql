@@ -175,6 +175,35 @@ of their own; they are read only where the text holds `others_mark`, because rea
   end
 {%- endmacro -%}
 
+{#-
+The tier that was served, where the usage object says it: Anthropic states it there, and its speed, which is an axis of its
+own; the book prices the speed. Most lines hold neither word, and their JSON is not read.
+-#}
+{%- macro usage_service_tier(flat_column) -%}
+  case
+    when usage_api = 'anthropic.messages' and usage like '%"fast"%' and {{ json_text('usage', '$.speed') }} = 'fast' then 'fast'
+    else
+      coalesce(
+        {{ served_tier_name(flat_column) }},
+        case
+          when usage_api = 'anthropic.messages' and usage like '%"service_tier"%'
+            then {{ served_tier_name(json_text('usage', '$.service_tier')) }}
+        end
+      )
+  end
+{%- endmacro -%}
+
+{#- The place that served the call, where the usage object says it; `not_available` is what Anthropic says of old models. -#}
+{%- macro usage_inference_geo(flat_column) -%}
+  coalesce(
+    {{ flat_column }},
+    case
+      when usage_api = 'anthropic.messages' and usage like '%"inference_geo"%'
+        then nullif({{ json_text('usage', '$.inference_geo') }}, 'not_available')
+    end
+  )
+{%- endmacro -%}
+
 {#- The input of one modality that was not read from a cache. -#}
 {%- macro uncached_modality_tokens(kind) -%}
   greatest(

@@ -198,6 +198,7 @@ def decomposed_change(*relations: object) -> str:
 change_drivers = driver_sentences = decomposed_change
 landed_window = landed_state = landed_log
 class_cost_usd = fee_cost_usd = token_cost_usd = share_of_units = units_to_usd = usd = usd_to_units = _call
+settles_at = usage_service_tier = usage_inference_geo = _call
 first_known_value = moment_order = provider_name = ratio = served_tier_name = service_tier_name = _call
 sum_of_class_costs = usage_count = value_at_max = hash64 = json_text = json_bigint = whole_division = _call
 agreed_cost_usd = fees_cost_usd = uncached_modality_tokens = _call

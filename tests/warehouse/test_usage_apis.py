@@ -82,6 +82,41 @@ CASES = {
         },
         "0.003825",
     ),
+    # What was asked for stands in the column; Anthropic's answer says in its usage what was served.
+    "V2_anthropic_says_the_served_tier_and_place_in_its_usage": Case(
+        anthropic(
+            {"input_tokens": 1000, "output_tokens": 0, "service_tier": "batch", "inference_geo": "us"},
+            service_tier="auto",
+        ),
+        {"input_tokens": 1000, "input": 1000, "service_tier": "batch", "inference_geo": "us"},
+        "0.003",
+    ),
+    "V4_speed_is_another_axis_than_the_tier_beside_it": Case(
+        anthropic(
+            {"input_tokens": 1000, "output_tokens": 0, "service_tier": "standard", "speed": "fast"},
+            service_tier="standard",
+        ),
+        {"input_tokens": 1000, "input": 1000, "service_tier": "fast", "inference_geo": None},
+        "0.003",
+    ),
+    "V4_priority_is_not_fast": Case(
+        anthropic(
+            {
+                "input_tokens": 1000,
+                "output_tokens": 0,
+                "service_tier": "priority",
+                "speed": "standard",
+                "inference_geo": "not_available",
+            }
+        ),
+        {"input_tokens": 1000, "input": 1000, "service_tier": "priority", "inference_geo": None},
+        "0.003",
+    ),
+    "a_tier_that_nobody_knows_is_unpriced": Case(
+        openai_chat({"prompt_tokens": 1000, "completion_tokens": 0}, service_tier="warp"),
+        {"input_tokens": 1000, "input": 1000, "service_tier": "warp", "price_status": "unpriced_model"},
+        None,
+    ),
     "F1_anthropic_searches": Case(
         anthropic({"input_tokens": 10, "output_tokens": 0, "server_tool_use": {"web_search_requests": 3}}),
         {"input_tokens": 10, "input": 10, "web_search_requests": Decimal(3)},

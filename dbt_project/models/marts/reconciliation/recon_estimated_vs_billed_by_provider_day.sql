@@ -76,7 +76,7 @@ settling as (
     bills.usage_date,
     bills.provider,
     -- Of the newest thing that we have heard of its source, whatever day that was about.
-    max(bills.usage_date + interval '{{ var("settling_days") }} days') >= min(newest_pulls.newest_pulled_at) as is_settling
+    max({{ settles_at('bills.provider', 'bills.usage_date') }}) >= min(newest_pulls.newest_pulled_at) as is_settling
   from (
     select distinct
       usage_date,

@@ -59,9 +59,9 @@ select
       and usage_api not in ('{{ usage_apis() | join("', '") }}')
       then 'unknown_usage_api'
   end as usage_warning,
-  {{ served_tier_name('service_tier') }} as service_tier,
+  {{ usage_service_tier('service_tier') }} as service_tier,
   region,
-  inference_geo,
+  {{ usage_inference_geo('inference_geo') }} as inference_geo,
   provider_account,
   provider_project,
   provider_api_key_id,
