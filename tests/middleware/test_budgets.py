@@ -228,9 +228,9 @@ def test_a_throttle_limits_requests_a_minute() -> None:
 
 
 def test_a_degraded_model_is_named_to_the_caller() -> None:
-    desk = Desk(switches=[switch("model", "gpt-4.1", "degrade_model", model="gpt-4.1-mini")])
+    desk = Desk(switches=[switch("feature", "search", "degrade_model", models={"gpt-4.1": "gpt-4.1-mini"})])
     assert desk.ask().model == "gpt-4.1-mini"
-    assert desk.ask(model="o4").model is None
+    assert desk.ask(model="text-embedding-3-small").model is None
 
 
 def test_a_call_that_was_never_made_leaves_nothing() -> None:

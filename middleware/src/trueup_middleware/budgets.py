@@ -190,7 +190,7 @@ class BudgetGate:
                     message=f"the {switch.scope} is switched off until {switch.until:%Y-%m-%dT%H:%MZ}: {switch.reason}",
                 )
             if switch.action == "degrade_model":
-                model = model or switch.model
+                model = model or switch.models.get(call.model or "")
             else:
                 throttles.append(_throttle(switch, _ms(now)))
         return model, throttles

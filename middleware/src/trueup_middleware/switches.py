@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -37,7 +37,8 @@ class Switch:
         reason: Why, for people.
         owner: Who answers for it.
         requests_per_minute: With `throttle`.
-        model: With `degrade_model`: the model to call instead.
+        models: With `degrade_model`: model → the one to call instead. A call of any other keeps its model: an embedding
+            has no cheaper chat model.
     """
 
     switch_id: str
@@ -48,7 +49,7 @@ class Switch:
     reason: str
     owner: str
     requests_per_minute: int | None = None
-    model: str | None = None
+    models: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True)
@@ -95,8 +96,8 @@ def _switch(row: Mapping[str, Any]) -> Switch:
         raise ValueError(f"unknown scope or action: {row['scope']!r}, {row['action']!r}")
     if row["action"] == "throttle" and not isinstance(row.get("requests_per_minute"), int):
         raise ValueError("a throttle needs requests_per_minute")
-    if row["action"] == "degrade_model" and not row.get("model"):
-        raise ValueError("degrade_model needs a model")
+    if row["action"] == "degrade_model" and not row.get("models"):
+        raise ValueError("degrade_model needs models")
     return Switch(
         switch_id=row["switch_id"],
         scope=row["scope"],
@@ -106,5 +107,5 @@ def _switch(row: Mapping[str, Any]) -> Switch:
         reason=row["reason"],
         owner=row["owner"],
         requests_per_minute=row.get("requests_per_minute"),
-        model=row.get("model"),
+        models=dict(row.get("models") or {}),
     )
