@@ -9,7 +9,7 @@ export FROM TO TENANT FEATURE
 # pyright is a Node program; this one brings Node as a wheel and itself with it.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: help run explain test check ui bench bench-trueup prices close replay adjustments focus check-focus fmt clean
+.PHONY: help run explain test check ui bench bench-trueup prices close replay adjustments focus check-focus check-metrics fmt clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -61,6 +61,9 @@ focus: $(INSTALLED) ## export a month as FOCUS 1.4 and 1.2: MONTH=2026-10
 
 check-focus: $(INSTALLED) ## the same, judged by the official FOCUS validator (needs a Python 3.12 beside)
 	$(BIN)/trueup check-focus "$$MONTH"
+
+check-metrics: $(INSTALLED) ## ask MetricFlow for every metric and compare with its mart (an environment of its own)
+	$(BIN)/trueup check-metrics
 
 fmt: $(INSTALLED) ## format everything
 	$(BIN)/ruff check --fix .

@@ -216,14 +216,15 @@ def focus(
 @app.command("check-focus")
 def check_focus(month: Annotated[str, typer.Argument(help="YYYY-MM, of UTC days.")], home: HomeOption = None) -> None:
     """Export a month and let the official FOCUS validator judge the 1.2 form; it needs a Python 3.12 beside."""
-    from orchestration.focus.official import ValidatorUnavailableError, validate  # noqa: PLC0415
+    from orchestration.environments import ProgramUnavailableError  # noqa: PLC0415
+    from orchestration.focus.official import validate  # noqa: PLC0415
 
     settings = _settings(home)
     folder = _export_focus(settings, month, None)
     try:
         with _console.status("the official validator is at work"):
             report = validate(folder / "1.2" / "CostAndUsage.parquet", settings.home / "focus" / "validator")
-    except ValidatorUnavailableError as error:
+    except ProgramUnavailableError as error:
         _fail(f"not judged by the official validator: {error}")
     _console.print(
         f"focus-validator: {report.passed_count} rules hold, {report.skipped_count} do not apply, "
@@ -232,6 +233,26 @@ def check_focus(month: Annotated[str, typer.Argument(help="YYYY-MM, of UTC days.
     )
     if report.failures:
         _fail("\n".join(report.failures))
+
+
+@app.command("check-metrics")
+def check_the_metrics(home: HomeOption = None) -> None:
+    """Ask MetricFlow, which it installs beside, for every metric, and compare it with its mart."""
+    from orchestration.bi.metrics import check_metrics  # noqa: PLC0415
+    from orchestration.environments import ProgramUnavailableError  # noqa: PLC0415
+    from orchestration.publishing.errors import NotPublishedError  # noqa: PLC0415
+
+    try:
+        with _console.status("MetricFlow is at work"):
+            report = check_metrics(_settings(home))
+    except (NotPublishedError, ProgramUnavailableError) as error:
+        _fail(f"not asked of MetricFlow: {error}")
+    if report.differences:
+        _fail("\n".join(report.differences))
+    _console.print(
+        f"MetricFlow: {report.metrics_count} metrics equal their marts in {report.values_count:,} values",
+        highlight=False,
+    )
 
 
 @app.command()

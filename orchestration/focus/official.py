@@ -1,7 +1,7 @@
 """The official FOCUS validator, in an environment of its own.
 
-Belongs here: finding a Python that can run it, installing it, running it, reading its report. Does not belong here:
-our own rules (`rules`), which cover 1.4 and need nothing.
+Belongs here: running it and reading its report. Does not belong here: our own rules (`rules`), which cover 1.4 and need
+nothing.
 
 It wants Python 3.12, which trueup itself does not, and brings the model of 1.2 along; other versions it would fetch.
 It ends with code 0 even when rules fail, so the report counts, not the code (focus-validator 2.2.1).
@@ -9,20 +9,15 @@ It ends with code 0 even when rules fail, so the report counts, not the code (fo
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestration.environments import ProgramUnavailableError, environment
 from orchestration.focus.specification import COMPATIBLE_VERSION, COST_AND_USAGE
 
-REQUIREMENTS = (
-    "focus-validator==2.2.1",
-    # It asks for numpy below 2; later builds of pyarrow refuse that, and it reads Parquet with pyarrow.
-    "pyarrow<22",
-)
+REQUIREMENTS = Path(__file__).with_name("validator-requirements.txt")
 
 CRITERIA = (
     "UNIT_PRICING_SUPPORTED",
@@ -41,10 +36,6 @@ KNOWN_FALSE_FAILURES = {
 }
 
 
-class ValidatorUnavailableError(Exception):
-    """The official validator cannot be run here; the message says what it needs."""
-
-
 @dataclass(frozen=True)
 class OfficialReport:
     """What the validator found.
@@ -60,25 +51,23 @@ class OfficialReport:
     failures: tuple[str, ...]
 
 
-def validate(file: Path, environment: Path) -> OfficialReport:
+def validate(file: Path, folder: Path) -> OfficialReport:
     """Validate a Parquet file of Cost and Usage 1.2.
 
     Args:
         file: The file.
-        environment: Folder of the validator's virtual environment; made when missing.
+        folder: Of the validator's virtual environment; made when missing.
 
     Raises:
-        ValidatorUnavailableError: When no Python of 3.12 is found, or the validator cannot be installed or run.
+        ProgramUnavailableError: When no Python of 3.12 is found, or the validator cannot be installed or run.
     """
-    python = environment / "bin" / "python"
-    if not (environment / "installed").exists():
-        _install(environment)
-    packages = Path(_output([str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]))
-    report = environment / "report.xml"
+    program = environment(folder, REQUIREMENTS, ["3.12"])
+    packages = Path(program.run("python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"))
+    report = folder / "report.xml"
     report.unlink(missing_ok=True)
     done = subprocess.run(  # noqa: S603 - the environment that was made above
         [
-            str(environment / "bin" / "focus-validator"),
+            str(folder / "bin" / "focus-validator"),
             *("--data-file", str(file.absolute()), "--validate-version", COMPATIBLE_VERSION, "--block-download"),
             *("--focus-dataset", COST_AND_USAGE, "--applicability-criteria", ",".join(CRITERIA)),
             *("--output-type", "unittest", "--output-destination", str(report)),
@@ -90,7 +79,7 @@ def validate(file: Path, environment: Path) -> OfficialReport:
         check=False,
     )
     if not report.exists():
-        raise ValidatorUnavailableError(f"focus-validator wrote no report:\n{(done.stdout + done.stderr)[-1000:]}")
+        raise ProgramUnavailableError(f"focus-validator wrote no report:\n{(done.stdout + done.stderr)[-1000:]}")
     return read_report(report)
 
 
@@ -108,59 +97,3 @@ def read_report(report: Path) -> OfficialReport:
         elif not bad:
             passed += 1
     return OfficialReport(passed, skipped, tuple(failures))
-
-
-def find_python() -> str:
-    """Return a Python 3.12: of the path, of pyenv, of uv.
-
-    Raises:
-        ValidatorUnavailableError: When there is none.
-    """
-    for candidate in _candidates():
-        try:
-            if _output([candidate, "-c", "import sys; print(*sys.version_info[:2])"]) == "3 12":
-                return candidate
-        except ValidatorUnavailableError:
-            continue
-    raise ValidatorUnavailableError(
-        "the official validator needs Python 3.12, and there is none here (looked on the path, in pyenv, at uv); "
-        "our own rules were checked"
-    )
-
-
-def _candidates() -> Iterator[str]:
-    if on_path := shutil.which("python3.12"):
-        yield on_path
-    yield from (str(path) for path in sorted(Path.home().glob(".pyenv/versions/3.12.*/bin/python3.12"), reverse=True))
-    if uv := shutil.which("uv"):
-        try:
-            yield _output([uv, "python", "find", "3.12"])
-        except ValidatorUnavailableError:
-            return
-
-
-def _install(environment: Path) -> None:
-    shutil.rmtree(environment, ignore_errors=True)
-    _output([find_python(), "-m", "venv", str(environment)])
-    _output(
-        [
-            str(environment / "bin" / "python"),
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            *REQUIREMENTS,
-        ]
-    )
-    (environment / "installed").touch()
-
-
-def _output(command: list[str]) -> str:
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - assembled here
-    except OSError as error:
-        raise ValidatorUnavailableError(f"{command[0]}: {error}") from error
-    if done.returncode != 0:
-        raise ValidatorUnavailableError(f"{' '.join(command)}:\n{done.stderr.strip()[-1000:]}")
-    return done.stdout.strip()
