@@ -190,7 +190,8 @@ def _overlaps(overrides: Iterable[tuple[int, RuleOverride]]) -> list[str]:
         span = (row.valid_from, row.valid_to or date.max, line)
         by_scope[row.rule, row.scope_kind, row.scope_id].append(span)
     return [
-        f"{OVERRIDES_FILE}: lines {min(one, other)} and {max(one, other)} both hold on {later_start} for {rule} of {kind} {scope}"
+        f"{OVERRIDES_FILE}: lines {min(one, other)} and {max(one, other)} both hold on {later_start} "
+        f"for {rule} of {kind} {scope}"
         for (rule, kind, scope), spans in by_scope.items()
         for (_, end, one), (later_start, _, other) in pairwise(sorted(spans))
         if later_start < end
