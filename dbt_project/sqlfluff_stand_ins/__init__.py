@@ -242,3 +242,8 @@ def with_earlier_days(days: str, *_: object) -> str:
 def breaches(measured: str, *_: object) -> str:
     """What breaks a rule."""
     return f"select * from {measured}"
+
+
+def money_text(amount_usd: str) -> str:
+    """Money for people."""
+    return f"cast({amount_usd} as varchar)"
