@@ -6,35 +6,48 @@ compared with are rows of alert_rules.csv and alert_rule_overrides.csv.
 {#-
 Each row of `days` (usage_date, one row a day of `key`) with the sums of `columns` over the window_days of `rule` before it,
 as earlier_<column>. The day is never in its own baseline, and a day without a row adds nothing.
-earlier_days_count counts the rows that were there.
+earlier_days_count counts the rows that were there. With `is_window`, the row is not the day but its own window, the day
+included, as recent_<column>, and the earlier window is the one before that.
 -#}
-{%- macro with_earlier_days(days, key, columns, rule) -%}
+{%- macro with_earlier_days(days, key, columns, rule, is_window=false) -%}
+{%- set spans = ['recent', 'earlier'] if is_window else ['earlier'] -%}
 select
   today.*,
-  coalesce(earlier.days_count, 0) as earlier_days_count,
+  coalesce(moved.earlier_days_count, 0) as earlier_days_count,
+  {%- for span in spans %}{% set last_span = loop.last %}
   {%- for column in columns %}
-  earlier.{{ column }} as earlier_{{ column }}{% if not loop.last %},{% endif %}
+  moved.{{ span }}_{{ column }}{% if not (last_span and loop.last) %},{% endif %}
+  {%- endfor %}
   {%- endfor %}
 from {{ days }} as today
 left join (
-  -- Every day speaks for each of the days after it that it is in the window of: one hash join, whatever the window.
+  -- Every day speaks for each of the days after it that it is in a window of: one hash join, whatever the window.
   select
     days.{{ key }},
     cast(days.usage_date + steps.step_days * interval '1 day' as date) as usage_date,
-    count(*) as days_count,
+    sum(case when steps.is_earlier then 1 else 0 end) as earlier_days_count,
+    {%- for span in spans %}{% set last_span = loop.last %}
     {%- for column in columns %}
-    sum(days.{{ column }}) as {{ column }}{% if not loop.last %},{% endif %}
+    sum(case when {{ '' if span == 'earlier' else 'not ' }}steps.is_earlier then days.{{ column }} end) as {{ span }}_{{ column }}{% if not (last_span and loop.last) %},{% endif %}
+    {%- endfor %}
     {%- endfor %}
   from {{ days }} as days
   cross join (
-    select steps.step_days
-    from ({{ numbers_to(60) }}) as steps
+    select
+      {%- if is_window %}
+      numbers.step_days - 1 as step_days,
+      numbers.step_days > rules.window_days as is_earlier
+      {%- else %}
+      numbers.step_days,
+      true as is_earlier
+      {%- endif %}
+    from ({{ numbers_to(120) }}) as numbers
     cross join {{ ref('stg_alert_rules__rules') }} as rules
-    where rules.alert_rule = '{{ rule }}' and steps.step_days <= rules.window_days
+    where rules.alert_rule = '{{ rule }}' and numbers.step_days <= rules.window_days{{ ' * 2' if is_window }}
   ) as steps
   group by 1, 2
-) as earlier
-  on today.{{ key }} = earlier.{{ key }} and today.usage_date = earlier.usage_date
+) as moved
+  on today.{{ key }} = moved.{{ key }} and today.usage_date = moved.usage_date
 {%- endmacro -%}
 
 {#-

@@ -234,7 +234,7 @@ def text_in_json_if_any(column: str, _path: str) -> str:
     return column
 
 
-def with_earlier_days(days: str, *_: object) -> str:
+def with_earlier_days(days: str, *_: object, **__: object) -> str:
     """A relation with the sums of the days before."""
     return f"select * from {days}"
 
@@ -247,3 +247,8 @@ def breaches(measured: str, *_: object) -> str:
 def money_text(amount_usd: str) -> str:
     """Money for people."""
     return f"cast({amount_usd} as varchar)"
+
+
+def numbers_to(last: int) -> str:
+    """A query of whole numbers."""
+    return f"select {last} as step_days"

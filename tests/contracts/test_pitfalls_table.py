@@ -11,6 +11,9 @@ TABLE = (ROOT / "dbt_project" / "docs" / "pitfalls.md").read_text()
 #: How many cases each section has.
 SECTIONS = {"C": 21, "R": 4, "T": 7, "V": 7, "G": 7, "F": 14, "M": 14, "H": 7, "X": 9, "D": 16, "Q": 14}
 
+#: Mistakes of published guides; those that are not here are about the request path or a provider's fields.
+SEED = {"S1", "S2", "S9", "S10", "O1", "O2", "O3", "O4", "O5", "O6"}
+
 
 def test_every_test_that_the_table_names_exists() -> None:
     named = set(re.findall(r"`(\w+)`", "\n".join(line for line in TABLE.splitlines() if line.startswith("| ")))) - {
@@ -31,5 +34,5 @@ def test_every_case_is_in_the_table_once() -> None:
     ids = [
         one for line in TABLE.splitlines() if (m := re.match(r"\| ([A-Z]\d[A-Z\d ]*) \|", line)) for one in m[1].split()
     ]
-    expected = {f"{letter}{number}" for letter, last in SECTIONS.items() for number in range(1, last + 1)}
+    expected = {f"{letter}{number}" for letter, last in SECTIONS.items() for number in range(1, last + 1)} | SEED
     assert sorted(ids) == sorted(expected)

@@ -17,6 +17,7 @@ DAILY = (
     "int_charges__allocated",
     "int_billed_prices__pivoted",
     "int_billed_remainders__placed",
+    "int_tenant_hours__summed",
     "fct_operations",
     "fct_outcomes",
     "fct_provider_charges",

@@ -1,0 +1,103 @@
+-- One row per tenant and day of which the cost up to some hour was a multiple of its usual cost up to that hour: the first
+-- such hour. A runaway agent is caught on its day, before the day is over and before a bill comes.
+with hours as (
+  select
+    usage_date,
+    tenant_id,
+    utc_hour,
+    sum(contracted_cost_usd) over (
+      partition by usage_date, tenant_id order by utc_hour
+      rows between unbounded preceding and current row
+    ) as cost_usd,
+    tenant_id || ' ' || cast(utc_hour as varchar) as tenant_hour
+  from {{ ref('int_tenant_hours__summed') }}
+  where tenant_id <> 'unattributed'
+),
+
+bounds as (
+  select
+    max(usage_date) as last_date,
+    cast(max(usage_date) - interval '{{ var("explained_days") }} days' as date) as first_date
+  from hours
+),
+
+-- An hour without a request has the sum of the hour before it; only days that are looked at are filled.
+filled as (
+  select
+    days.usage_date,
+    days.tenant_id,
+    clock.step_days - 1 as utc_hour,
+    days.tenant_id || ' ' || cast(clock.step_days - 1 as varchar) as tenant_hour,
+    coalesce(max(hours.cost_usd), {{ zero_usd() }}) as cost_usd
+  from (
+    select distinct
+      seen.usage_date,
+      seen.tenant_id
+    from hours as seen
+    cross join bounds
+    where seen.usage_date >= bounds.first_date
+  ) as days
+  cross join ({{ numbers_to(24) }}) as clock
+  left join hours
+    on
+      days.usage_date = hours.usage_date
+      and days.tenant_id = hours.tenant_id
+      and hours.utc_hour < clock.step_days
+  group by 1, 2, 3, 4
+),
+
+first_days as (
+  select
+    tenant_id,
+    min(usage_date) as first_date
+  from hours
+  group by tenant_id
+),
+
+compared as (
+  {{ with_earlier_days('filled', 'tenant_hour', ['cost_usd'], 'tenant_hour_spike') }}
+),
+
+measured as (
+  select
+    compared.usage_date,
+    'tenant' as scope_kind,
+    compared.tenant_id as scope_id,
+    '' as plan_id,
+    compared.cost_usd as observed,
+    {{ ratio(
+      'coalesce(compared.earlier_cost_usd, ' ~ zero_usd() ~ ')',
+      "least(date_diff('day', first_days.first_date, compared.usage_date), rules.window_days)"
+    ) }} as baseline,
+    compared.cost_usd as floor_value,
+    least(date_diff('day', first_days.first_date, compared.usage_date), rules.window_days) as history_days_count,
+    'since ' || lpad(cast(compared.utc_hour as varchar), 2, '0') || ':00 UTC' as detail
+  from compared
+  inner join first_days on compared.tenant_id = first_days.tenant_id
+  inner join {{ ref('stg_alert_rules__rules') }} as rules on rules.alert_rule = 'tenant_hour_spike'
+),
+
+broken as (
+  {{ breaches('measured', 'tenant_hour_spike') }}
+),
+
+ranked as (
+  select
+    *,
+    row_number() over (partition by usage_date, scope_id order by detail) as choice
+  from broken
+)
+
+select
+  alert_rule,
+  severity,
+  usage_date,
+  scope_kind,
+  scope_id,
+  observed,
+  threshold,
+  unit,
+  baseline,
+  detail
+from ranked
+where choice = 1
