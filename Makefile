@@ -5,11 +5,11 @@ INSTALLED := .venv/installed
 
 export DO_NOT_TRACK := 1
 # Given to `make explain`; through the environment, so that the shell never reads them.
-export FROM TO TENANT FEATURE
+export FROM TO TENANT FEATURE ACTIVATE LIFT
 # pyright is a Node program; this one brings Node as a wheel and itself with it.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: help run explain test check ui bench bench-trueup prices close replay adjustments focus check-focus check-metrics fmt clean
+.PHONY: help run explain test check ui bench bench-trueup prices close replay adjustments focus check-focus check-metrics switch fmt clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -64,6 +64,9 @@ check-focus: $(INSTALLED) ## the same, judged by the official FOCUS validator (n
 
 check-metrics: $(INSTALLED) ## ask MetricFlow for every metric and compare with its mart (an environment of its own)
 	$(BIN)/trueup check-metrics
+
+switch: $(INSTALLED) ## list switches of the request path; ACTIVATE=<id> throws a proposed one, LIFT=<id> ends one
+	@$(BIN)/trueup switch $(if $(ACTIVATE),activate "$$ACTIVATE",$(if $(LIFT),lift "$$LIFT",list))
 
 fmt: $(INSTALLED) ## format everything
 	$(BIN)/ruff check --fix .

@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from orchestration.limits.commands import switch_app
 from orchestration.runtime.jobs import BUILD_JOB, MAIN_JOB, RunOptions, only_sources_failed
 from orchestration.settings import Settings, SettingsError
 
@@ -30,6 +31,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(switch_app, name="switch")
 
 _console = Console()
 

@@ -91,6 +91,16 @@ class Settings:
         return self.home / "warehouse_state.json"
 
     @property
+    def limits(self) -> Path:
+        """Folder of what the request path reads: limits, switches, and who has thrown them."""
+        return self.home / "limits"
+
+    @property
+    def ledger_url(self) -> str | None:
+        """Where the request path keeps its budget counters (`TRUEUP_LEDGER_URL`, a `redis://` URL); None: nowhere."""
+        return self.secret("TRUEUP_LEDGER_URL")
+
+    @property
     def sample(self) -> Path:
         """Folder of the generated sample company."""
         return self.home / "sample"

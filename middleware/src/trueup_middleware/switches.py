@@ -77,7 +77,7 @@ class Switches:
         document: dict[str, Any] = json.loads(content)
         if document.get("format") != FORMAT:
             raise ValueError(f"expected format {FORMAT}, found {document.get('format')!r}")
-        return cls.of([_switch(row) for row in document["switches"]], document["version"])
+        return cls.of([parse_switch(row) for row in document["switches"]], document["version"])
 
     def meeting(self, call: CallIntent, now: datetime) -> Iterator[Switch]:
         """Yield the switches that a call meets and that have not ended."""
@@ -91,7 +91,12 @@ class Switches:
                         yield switch
 
 
-def _switch(row: Mapping[str, Any]) -> Switch:
+def parse_switch(row: Mapping[str, Any]) -> Switch:
+    """Read one row of the published file.
+
+    Raises:
+        ValueError, KeyError: It is none.
+    """
     if row["scope"] not in SCOPES or row["action"] not in _ACTIONS:
         raise ValueError(f"unknown scope or action: {row['scope']!r}, {row['action']!r}")
     if row["action"] == "throttle" and not isinstance(row.get("requests_per_minute"), int):
