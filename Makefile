@@ -9,7 +9,7 @@ export FROM TO TENANT FEATURE ACTIVATE LIFT
 # pyright is a Node program; this one brings Node as a wheel and itself with it.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: help run explain test check ui bench bench-trueup prices close replay adjustments focus check-focus check-metrics switch fmt clean
+.PHONY: help run explain test check ui dashboards bench bench-trueup prices close replay adjustments focus check-focus check-metrics switch fmt clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -26,6 +26,9 @@ test: $(INSTALLED) ## run every test
 
 ui: $(INSTALLED) ## serve the Dagster UI on 127.0.0.1:3000
 	$(BIN)/trueup ui
+
+dashboards: $(INSTALLED) ## serve the dashboards on 127.0.0.1:8501
+	$(BIN)/python -m streamlit run dashboards/app.py
 
 check: $(INSTALLED) ## lint and type-check everything
 	$(BIN)/ruff check .

@@ -28,6 +28,7 @@ class Settings:
         sources: The folder of YAML documents that names the sources; None means the built-in sample company.
         start_date: The first UTC day that can be built; None means that the sources decide.
         pricing: Folder of the price book.
+        trace_url: Link to a trace, with `{trace_id}` in it; None when nobody keeps traces.
     """
 
     home: Path
@@ -35,17 +36,19 @@ class Settings:
     sources: Path | None = None
     start_date: date | None = None
     pricing: Path = PROJECT_ROOT / "pricing_seeds"
+    trace_url: str | None = None
 
     @classmethod
     def from_env(cls) -> Settings:
         """Read the environment.
 
         `TRUEUP_HOME` (a folder, default `./data`), `TRUEUP_AS_KNOWN_AT` (RFC 3339, default now), `TRUEUP_SOURCES` (a
-        folder, default the sample company), `TRUEUP_START_DATE` (YYYY-MM-DD), `TRUEUP_PRICING` (a folder).
+        folder, default the sample company), `TRUEUP_START_DATE` (YYYY-MM-DD), `TRUEUP_PRICING` (a folder),
+        `TRUEUP_TRACE_URL` (a link with `{trace_id}` in it).
 
         Raises:
             SettingsError: When `TRUEUP_AS_KNOWN_AT` is not a moment with a zone, `TRUEUP_START_DATE` not
-                a date, or one of the folders is none.
+                a date, one of the folders is none, or `TRUEUP_TRACE_URL` no link with `{trace_id}`.
         """
         home = Path(os.environ.get("TRUEUP_HOME") or PROJECT_ROOT / "data").expanduser().absolute()
         raw = os.environ.get("TRUEUP_AS_KNOWN_AT")
@@ -63,6 +66,7 @@ class Settings:
             sources=_folder("TRUEUP_SOURCES"),
             start_date=_date("TRUEUP_START_DATE"),
             pricing=_folder("TRUEUP_PRICING") or PROJECT_ROOT / "pricing_seeds",
+            trace_url=_trace_url("TRUEUP_TRACE_URL"),
         )
 
     @property
@@ -128,3 +132,12 @@ def _date(variable: str) -> date | None:
         return date.fromisoformat(raw)
     except ValueError as error:
         raise SettingsError(f"{variable} must be a date as YYYY-MM-DD, got {raw!r}") from error
+
+
+def _trace_url(variable: str) -> str | None:
+    raw = os.environ.get(variable)
+    if not raw:
+        return None
+    if not raw.startswith(("https://", "http://")) or "{trace_id}" not in raw:
+        raise SettingsError(f"{variable} must be a link with {{trace_id}} in it, got {raw!r}")
+    return raw

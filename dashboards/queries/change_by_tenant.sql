@@ -1,0 +1,11 @@
+-- One row per tenant: effective cost in both periods (a mean day, where they differ in length); sums to the whole change.
+select
+  tenant_id as part,
+  sum(case when usage_date between $baseline_first and $baseline_last then cost_usd else 0 end)
+    as baseline_cost_usd,
+  sum(case when usage_date between $current_first and $current_last then cost_usd else 0 end) as current_cost_usd
+from usage
+where
+  usage_date between $baseline_first and $baseline_last
+  or usage_date between $current_first and $current_last
+group by part

@@ -1,0 +1,108 @@
+"""The relation `usage` of a query: the rows of the smallest mart that can tell them apart as asked.
+
+Belongs here: which marts hold usage, by which dimensions, and how filters narrow them. Does not belong here: charts.
+
+A chart by feature reads a few hundred rows of `unit_economics_by_feature_day`; with a filter on tenants the same file
+reads `unit_economics_by_tenant_feature_day`, with one on models the daily cube. Whichever it is, the sums are the same:
+the marts' `same_total` tests hold that.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from dashboards.filters import DIMENSIONS, Basis
+
+OUTCOME_COLUMNS = ("operations_count", "accepted_outcomes_count", "rejected_outcomes_count")
+"""Known by tenant and feature; an operation may use several models, so they are NULL by model."""
+
+_COUNTS = (
+    "attempts_count",
+    "retries_count",
+    "failed_attempts_count",
+    "unpriced_attempts_count",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+)
+
+_PLANS_MART = "unit_economics_by_tenant_day"
+
+
+@dataclass(frozen=True)
+class UsageMart:
+    """A mart of usage by day and further dimensions (columns)."""
+
+    name: str
+    dimensions: frozenset[str]
+    has_outcomes: bool = True
+
+
+MARTS = (
+    UsageMart("unit_economics_by_feature_day", frozenset({"feature"})),
+    UsageMart("unit_economics_by_model_day", frozenset({"provider", "model"}), has_outcomes=False),
+    UsageMart("unit_economics_by_tenant_day", frozenset({"tenant_id", "plan_name"})),
+    UsageMart("unit_economics_by_tenant_feature_day", frozenset({"tenant_id", "feature"})),
+    UsageMart(
+        "llm_usage_by_tenant_feature_model_day",
+        frozenset({"tenant_id", "feature", "provider", "model", "environment"}),
+        has_outcomes=False,
+    ),
+)
+"""Smallest first."""
+
+
+def reads_usage(sql: str) -> bool:
+    """Tell whether a query reads `usage`."""
+    return re.search(r"\b(?:from|join) usage\b", sql) is not None
+
+
+def dimensions_in(sql: str) -> frozenset[str]:
+    """Return the dimensions that a query names outside of its comments."""
+    return frozenset(re.findall(r"[a-z_]+", re.sub(r"--.*", "", sql))) & frozenset(DIMENSIONS.values())
+
+
+def mart_for(sql: str, filtered: Collection[str]) -> UsageMart:
+    """Return the smallest mart that has what a query names and what is filtered (columns)."""
+    needed = dimensions_in(sql) | set(filtered)
+    wants_outcomes = any(column in sql for column in OUTCOME_COLUMNS)
+    able = [mart for mart in MARTS if needed - {"plan_name"} <= mart.dimensions and _knows_plan(mart, needed)]
+    return next((mart for mart in able if mart.has_outcomes or not wants_outcomes), able[0])
+
+
+def usage_sql(mart: UsageMart, sql: str, filtered: Collection[str], basis: Basis) -> str:
+    """Return the relation as SQL: usage of `$first_date` to `$last_date`, narrowed by lists that are bound by name.
+
+    Args:
+        mart: What `mart_for` returned.
+        sql: The query.
+        filtered: Columns that are narrowed; each is bound under its own name.
+        basis: What `cost_usd` is.
+    """
+    dimensions = sorted(mart.dimensions) + (["plan_name"] if _plan_is_joined(mart, dimensions_in(sql)) else [])
+    outcomes = OUTCOME_COLUMNS if mart.has_outcomes else [f"cast(null as bigint) as {name}" for name in OUTCOME_COLUMNS]
+    columns = ["usage_date", *dimensions, *_COUNTS, *outcomes, f"{basis.column} as cost_usd"]
+    where = ["usage_date between $first_date and $last_date"]
+    where += [f"list_contains(${column}, {column})" for column in sorted(filtered) if column in mart.dimensions]
+    source = mart.name
+    if "plan_name" in filtered and "plan_name" not in mart.dimensions:
+        where.append(
+            f"(usage_date, tenant_id) in (select (usage_date, tenant_id) from {_PLANS_MART} "
+            "where usage_date between $first_date and $last_date and list_contains($plan_name, plan_name))"
+        )
+    if _plan_is_joined(mart, dimensions_in(sql)):
+        source += (
+            f" left join (select usage_date, tenant_id, plan_name from {_PLANS_MART} "
+            "where usage_date between $first_date and $last_date) using (usage_date, tenant_id)"
+        )
+    return f"select {', '.join(columns)} from {source} where {' and '.join(where)}"
+
+
+def _knows_plan(mart: UsageMart, needed: Collection[str]) -> bool:
+    return "plan_name" not in needed or "tenant_id" in mart.dimensions
+
+
+def _plan_is_joined(mart: UsageMart, named: Collection[str]) -> bool:
+    return "plan_name" in named and "plan_name" not in mart.dimensions

@@ -1,0 +1,206 @@
+"""Every page of the dashboards on the small company: what it shows is what SQL gives, to the last digit shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from xml.etree import ElementTree
+
+import duckdb
+import pytest
+from company import LAST_DAY, Company
+from streamlit.testing.v1 import AppTest
+
+from dashboards.words import count, percent, usd, usd_each
+from orchestration.publishing.reader import open_marts
+
+SCRIPT = """
+from dashboards.app import load
+from orchestration.settings import Settings
+load({page!r}, Settings.from_env())
+"""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page as its reader has it: tiles by label, and the rows of each table under its headers."""
+
+    tiles: dict[str, str]
+    tables: list[list[dict[str, str]]]
+    text: str
+
+    def table(self, *headers: str) -> list[dict[str, str]]:
+        """Return the first table that has these headers."""
+        return next(rows for rows in self.tables if rows and set(headers) <= rows[0].keys())
+
+
+@pytest.fixture
+def shown(small_company: Company, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Open a page of the small company."""
+    monkeypatch.setenv("TRUEUP_HOME", str(small_company.home))
+
+    def show(page: str, **link: str | list[str]) -> Page:
+        app = AppTest.from_string(SCRIPT.format(page=page), default_timeout=120)
+        for name, value in link.items():
+            app.query_params[name] = value
+        app.run()
+        assert not app.exception, app.exception[0].message
+        bodies = [element.proto.body for element in app.get("html")]
+        return Page(
+            tiles={tile.label: tile.value for tile in app.metric},
+            tables=[rows_of(body) for body in bodies if "<table" in body],
+            text="\n".join([*bodies, *(element.value for element in app.subheader)]),
+        )
+
+    return show
+
+
+@pytest.fixture
+def marts(small_company: Company) -> Iterator[duckdb.DuckDBPyConnection]:
+    """What is published, as any reader opens it."""
+    with open_marts(small_company.settings.published) as connection:
+        yield connection
+
+
+def rows_of(body: str) -> list[dict[str, str]]:
+    """Read a table as a browser does."""
+    table = ElementTree.fromstring(body).find("table")  # noqa: S314 - our own table
+    assert table is not None
+    headers = ["".join(cell.itertext()) for cell in table.iter("th")]
+    return [
+        dict(zip(headers, ("".join(cell.itertext()) for cell in row.iter("td")), strict=True))
+        for body in table.iter("tbody")
+        for row in body.iter("tr")
+    ]
+
+
+def one(marts: duckdb.DuckDBPyConnection, sql: str, *values: Any) -> tuple[Any, ...]:
+    (row,) = marts.execute(sql, list(values)).fetchall()
+    return row
+
+
+def test_overview(shown, marts):
+    page = shown("")
+    cost, unpriced, accepted = one(
+        marts,
+        "select sum(effective_cost_usd), sum(unpriced_attempts_count), sum(accepted_outcomes_count) "
+        "from unit_economics_by_feature_day",
+    )
+    assert page.tiles["Spend"] == usd(cost, unpriced)
+    assert page.tiles["Cost per accepted outcome"] == usd_each(cost, accepted, unpriced)
+    (to_date,) = one(marts, "select month_to_date_cost_usd from spend_forecasts where scope_kind = 'org'")
+    assert page.tiles["Oct 2026 to date"] == usd(to_date)
+    margin, revenue = one(marts, "select sum(gross_margin_usd), sum(revenue_usd) from gross_margin_by_tenant_month")
+    assert page.tiles["Gross margin, Oct 2026"] == percent(margin, revenue)
+    logged, counted = one(
+        marts,
+        "select sum(logged_tokens), sum(provider_tokens) from recon_estimated_vs_billed_by_provider_day "
+        "where provider_tokens is not null",
+    )
+    assert page.tiles["Coverage of the providers' count"] == percent(Decimal(logged), Decimal(counted))
+    (breaches,) = one(marts, "select count(*) from alerts where usage_date = $1", LAST_DAY)
+    assert page.tiles["Rules in breach"] == count(breaches)
+
+
+@pytest.mark.parametrize("basis", ["effective", "contracted", "list"])
+def test_features(shown, marts, basis):
+    rows = {row["feature"]: row for row in shown("features", basis=basis).table("feature", "per accepted")}
+    expected = marts.execute(
+        f"select feature, sum({basis}_cost_usd), sum(unpriced_attempts_count), sum(accepted_outcomes_count) "
+        "from unit_economics_by_feature_day group by feature"
+    ).fetchall()
+    assert {name: (row["spend"], row["per accepted"]) for name, row in rows.items()} == {
+        name: (usd(cost, unpriced), usd_each(cost, accepted, unpriced)) for name, cost, unpriced, accepted in expected
+    }
+
+
+def test_waste_of_features(shown, marts):
+    rows = shown("features").table("feature", "wasted")
+    by_feature = "select feature, sum(waste_cost_usd) from waste_by_feature_day group by feature"
+    expected = marts.execute(by_feature).fetchall()
+    assert {row["feature"]: row["wasted"] for row in rows} == {name: usd(cost) for name, cost in expected}
+
+
+def test_tenants_of_the_newest_day(shown, marts):
+    rows = shown("tenants", period="1d").table("tenant", "spend")
+    expected = marts.execute(
+        "select tenant_id, effective_cost_usd, unpriced_attempts_count from unit_economics_by_tenant_day "
+        "where usage_date = $1 order by 2 desc nulls last, 1 limit 50",
+        [LAST_DAY],
+    ).fetchall()
+    assert [(row["tenant"], row["spend"]) for row in rows] == [(name, usd(*rest)) for name, *rest in expected]
+
+
+def test_one_tenant(shown, marts):
+    tenant, cost, unpriced = one(
+        marts,
+        "select tenant_id, sum(effective_cost_usd), sum(unpriced_attempts_count) from unit_economics_by_tenant_day "
+        "group by tenant_id order by 2 desc nulls last limit 1",
+    )
+    page = shown("tenants", tenant=tenant)
+    assert page.tiles["Spend"] == usd(cost, unpriced)
+    features = marts.execute(
+        "select feature, sum(effective_cost_usd), sum(unpriced_attempts_count) "
+        "from unit_economics_by_tenant_feature_day where tenant_id = $1 group by feature",
+        [tenant],
+    ).fetchall()
+    assert {row["feature"]: row["spend"] for row in page.table("feature", "spend")} == {
+        name: usd(*rest) for name, *rest in features
+    }
+
+
+def test_models_of_one_feature(shown, marts):
+    rows = shown("models", feature="support_copilot").table("model", "attempts")
+    expected = marts.execute(
+        "select model, sum(effective_cost_usd), sum(unpriced_attempts_count), sum(attempts_count) "
+        "from llm_usage_by_tenant_feature_model_day where feature = 'support_copilot' group by model"
+    ).fetchall()
+    assert {row["model"]: (row["spend"], row["attempts"]) for row in rows} == {
+        name: (usd(cost, unpriced), count(attempts)) for name, cost, unpriced, attempts in expected
+    }
+
+
+def test_invoice(shown, marts):
+    page = shown("invoice")
+    expected = marts.execute(
+        "select provider, sum(contracted_cost_usd), sum(billed_cost_usd), sum(unattributed_cost_usd) "
+        "from recon_estimated_vs_billed_by_provider_day group by provider"
+    ).fetchall()
+    shown_rows = {row["provider"]: row for row in page.table("provider", "billed", "of usage")}
+    assert {
+        name: (row["estimated"], row["billed"], row["unattributed"])
+        for name, row in shown_rows.items()
+        if name != "all"
+    } == {name: tuple(map(usd, amounts)) for name, *amounts in expected}
+    (billed,) = one(marts, "select sum(billed_cost_usd) from fct_provider_charges")
+    assert shown_rows["all"]["billed"] == usd(billed)
+
+
+def test_why_it_moved(shown, marts):
+    page = shown("why", period="2026-10-31..2026-10-31", baseline="2026-10-30")
+    (change,) = one(
+        marts,
+        "select sum(case when usage_date = $1 then effective_cost_usd else -effective_cost_usd end) "
+        "from unit_economics_by_feature_day where usage_date >= $1::date - 1",
+        LAST_DAY,
+    )
+    for part in ("feature", "tenant", "model"):
+        assert page.table(part, "change")[-1]["change"].lstrip("+") == usd(change)
+
+
+def test_alerts(shown, marts):
+    rows = shown("alerts").table("days", "rule")
+    (breached,) = one(marts, "select count(distinct (alert_rule, scope_kind, scope_id)) from alerts")
+    assert len({(row["rule"], row["scope"]) for row in rows}) == breached
+
+
+def test_requests(shown, marts):
+    rows = shown("requests", feature="draft_writer").table("started", "cost")
+    expected = marts.execute(
+        "select effective_cost_usd from fct_llm_requests where usage_date = $1 and feature = 'draft_writer' "
+        "order by effective_cost_usd desc nulls last limit 50",
+        [LAST_DAY],
+    ).fetchall()
+    assert [row["cost"] for row in rows] == [usd(cost) for (cost,) in expected]
