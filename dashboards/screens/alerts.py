@@ -95,7 +95,7 @@ def _columns(view: View, last: Callable[[Row], date]) -> list[Column]:
 
 
 def _observed(row: Row) -> str:
-    return f"{words.number(row['observed'])} above {words.number(row['threshold'])} {row['unit'] or ''}"
+    return f"{words.number(row['observed'])}, limit {words.number(row['threshold'])} {row['unit'] or ''}"
 
 
 def _span(row: Row) -> str:
