@@ -33,7 +33,7 @@ Without a window (unit tests, docs, a plain dbt build) the predicates are true a
 {%- macro get_incremental_window_sql(arg_dict) -%}
   {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) -%}
   delete from {{ arg_dict['target_relation'] }}
-  where {{ on_built_days(config.get('event_time')) }};
+  where {{ on_built_days(config.get('event_time') or 'usage_date') }};
 
   insert into {{ arg_dict['target_relation'] }} ({{ columns }})
   select {{ columns }}

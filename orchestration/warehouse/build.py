@@ -27,12 +27,15 @@ from orchestration.warehouse.args import build_arguments
 from orchestration.warehouse.assets import model_key, test_check_name
 from orchestration.warehouse.home import prepare_home
 from orchestration.warehouse.inputs import WIDEST_REACH, Inputs, current_inputs
-from orchestration.warehouse.plan import BuildCommand, Level, build_commands, contiguous_ranges, split_by_rows
+from orchestration.warehouse.plan import BuildCommand, Level, around, build_commands, contiguous_ranges, split_by_rows
 from orchestration.warehouse.project import DbtManifest, DbtOp
 from orchestration.warehouse.runner import DbtProcess, NodeResult, warehouse_lock
-from orchestration.warehouse.state import WarehouseState, days_to_build, settled_days, stale_days
+from orchestration.warehouse.state import WarehouseState, days_to_build, settled_days, stale_days, unsettled_mark
 
 StepEvents = Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]
+
+_EVERY_DAY = "rollup_without_days"
+"""What the state calls the fingerprint of what all days of the roll-ups share."""
 
 
 class BuildConfig(dg.Config):
@@ -116,17 +119,54 @@ def build_reference(context: dg.AssetExecutionContext, manifest: DbtManifest, co
     settings = Settings.from_env()
     selection = Selection.of_step(context, manifest, DbtOp.REFERENCE)
     prepare_home(settings)
-    inputs = current_inputs(settings, manifest)
-    yield from _build_part(context, settings, selection, DbtOp.REFERENCE, inputs.reference, force=config.force)
+    wanted = current_inputs(settings, manifest).reference
+    with warehouse_lock(settings):
+        state = WarehouseState.load(settings.warehouse_state, settings.warehouse)
+        if state.parts.get(DbtOp.REFERENCE) == wanted and not config.force:
+            results: Sequence[NodeResult] = ()
+        else:
+            dbt: DbtProcess = context.resources.dbt
+            state.with_part(DbtOp.REFERENCE, None).save(settings.warehouse_state)
+            results = dbt.run(build_arguments(selection.model_names, selection.test_names), progress.report).nodes
+            if not _failures(results, selection) and selection.is_whole:
+                state.with_part(DbtOp.REFERENCE, wanted).save(settings.warehouse_state)
+    yield from _events(selection, results, {})
 
 
 def build_rollup(context: dg.AssetExecutionContext, manifest: DbtManifest, config: BuildConfig) -> StepEvents:
     """Build roll-ups, dimensions and alerts, unless nothing under them has changed."""
     settings = Settings.from_env()
     selection = Selection.of_step(context, manifest, DbtOp.ROLLUP)
-    built = WarehouseState.load(settings.warehouse_state, settings.warehouse).days
-    wanted = current_inputs(settings, manifest).rollup(built)
-    yield from _build_part(context, settings, selection, DbtOp.ROLLUP, wanted, force=config.force)
+    inputs = current_inputs(settings, manifest)
+    with warehouse_lock(settings):
+        state = WarehouseState.load(settings.warehouse_state, settings.warehouse)
+        wanted = inputs.rollup(state.days)
+        if state.parts.get(DbtOp.ROLLUP) == wanted and not config.force:
+            results: Sequence[NodeResult] = ()
+        else:
+            window = _days_to_roll_up(state, inputs, selection, force=config.force)
+            replace(state.with_part(DbtOp.ROLLUP, None), rolled_up_days={}).save(settings.warehouse_state)
+            dbt: DbtProcess = context.resources.dbt
+            arguments = build_arguments(
+                selection.model_names, selection.test_names, window=window, full_refresh=window is None
+            )
+            results = dbt.run(arguments, progress.report).nodes
+            if not _failures(results, selection) and selection.is_whole:
+                state = state.with_part(DbtOp.ROLLUP, wanted).with_part(_EVERY_DAY, inputs.rollup_without_days)
+                replace(state, rolled_up_days=state.days).save(settings.warehouse_state)
+    yield from _events(selection, results, {})
+
+
+def _days_to_roll_up(state: WarehouseState, inputs: Inputs, selection: Selection, *, force: bool) -> Window | None:
+    """Return the days that roll-ups by day replace; None when all of them must be built anew.
+
+    A verdict counts on the day of the operation that it judges, so a changed day reaches back as far as its rows do.
+    """
+    is_whole = force or not selection.is_whole or state.parts.get(_EVERY_DAY) != inputs.rollup_without_days
+    if is_whole or not state.rolled_up_days:
+        return None
+    changed = stale_days(state.days, state.rolled_up_days)
+    return around(changed, WIDEST_REACH.days_before, WIDEST_REACH.days_after)
 
 
 def build_daily(context: dg.AssetExecutionContext, manifest: DbtManifest, config: DailyBuildConfig) -> StepEvents:
@@ -147,13 +187,15 @@ def build_daily(context: dg.AssetExecutionContext, manifest: DbtManifest, config
         windows = split_by_rows(_ranges(inputs, state, config, run_days, is_new_code=is_new_code), inputs.rows)
         built = [day for window in windows for day in window.days()]
         if built:
-            # Forgotten first: what a failed build leaves behind is made of no inputs that anybody could name.
-            state.with_days(dict.fromkeys(built)).save(settings.warehouse_state)
+            # Marked first: what a failed build leaves behind is made of no inputs that anybody could name.
+            state.with_days({day: unsettled_mark() for day in built}).save(settings.warehouse_state)
         commands = build_commands(selection.levels(manifest), windows, full_refresh=is_new_code)
         results = _run(context, commands)
         if built and selection.is_whole and not _failures(results, selection):
             settled = settled_days(built, stale_days(inputs.days, state.days), WIDEST_REACH)
-            state = state.with_days({day: inputs.days.get(day) if day in settled else None for day in built})
+            state = state.with_days(
+                {day: inputs.days.get(day) if day in settled else unsettled_mark() for day in built}
+            )
             state.save(settings.warehouse_state)
     _report_days_outside(context, selection, built, run_days)
     yield from _events(selection, results, {"built_days": len(built), "days": _shown_days(built)})
@@ -191,28 +233,6 @@ def _ranges(
             force=config.force,
         )
     )
-
-
-def _build_part(
-    context: dg.AssetExecutionContext,
-    settings: Settings,
-    selection: Selection,
-    op: DbtOp,
-    wanted: str,
-    *,
-    force: bool,
-) -> StepEvents:
-    with warehouse_lock(settings):
-        state = WarehouseState.load(settings.warehouse_state, settings.warehouse)
-        if state.parts.get(op) == wanted and not force:
-            results: Sequence[NodeResult] = ()
-        else:
-            dbt: DbtProcess = context.resources.dbt
-            state.with_part(op, None).save(settings.warehouse_state)
-            results = dbt.run(build_arguments(selection.model_names, selection.test_names), progress.report).nodes
-            if not _failures(results, selection) and selection.is_whole:
-                state.with_part(op, wanted).save(settings.warehouse_state)
-    yield from _events(selection, results, {})
 
 
 def _events(selection: Selection, results: Sequence[NodeResult], shared: Mapping[str, Any]) -> StepEvents:

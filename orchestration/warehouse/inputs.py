@@ -56,7 +56,12 @@ class Inputs:
 
     def rollup(self, built_days: Mapping[date, str]) -> str:
         """Return the fingerprint of the roll-ups' inputs, given what the days were built from."""
-        return fingerprint([self.rollup_static, self.reference, *sorted(built_days.items())])
+        return fingerprint([self.rollup_without_days, *sorted(built_days.items())])
+
+    @property
+    def rollup_without_days(self) -> str:
+        """Fingerprint of what every day of the roll-ups is made of."""
+        return fingerprint([self.rollup_static, self.reference])
 
 
 def current_inputs(settings: Settings, manifest: DbtManifest) -> Inputs:

@@ -6,7 +6,7 @@ and how a command is written (`args`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -64,6 +64,13 @@ def contiguous_ranges(days: Iterable[date], max_gap_days: int = MAX_GAP_DAYS) ->
         else:
             ranges.append(Window(day, day + ONE_DAY))
     return ranges
+
+
+def around(days: Collection[date], days_before: int, days_after: int) -> Window | None:
+    """Return the range from `days_before` the first of `days` to `days_after` the last; None without days."""
+    if not days:
+        return None
+    return Window(min(days) - days_before * ONE_DAY, max(days) + (days_after + 1) * ONE_DAY)
 
 
 def split_by_rows(windows: Iterable[Window], rows: Mapping[date, int], max_rows: int = MAX_ROWS) -> list[Window]:

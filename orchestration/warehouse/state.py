@@ -17,6 +17,7 @@ from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from orchestration.connectors.base import Window
 
@@ -92,6 +93,15 @@ def stale_days(current: Mapping[date, str], built: Mapping[date, str]) -> set[da
     return {day for day in {*current, *built} if current.get(day) != built.get(day)}
 
 
+def unsettled_mark() -> str:
+    """Return what stands for the fingerprint of a day that was built from inputs which cannot be named.
+
+    A day that is being built, or whose neighbours are still to be, is stale; and it is another day than it was, so
+    what stands on it is stale too. No two marks are the same.
+    """
+    return f"unsettled {uuid4().hex}"
+
+
 def settled_days(built: Iterable[date], stale: Iterable[date], reach: Reach) -> set[date]:
     """Return the built days that may be remembered: those that read no day which is stale and was not built.
 
@@ -143,12 +153,14 @@ class WarehouseState:
         code: Of the daily models' code; tables built by other code must be built anew, not day by day.
         days: Of each UTC day.
         parts: Of everything that has no days, by name of the op.
+        rolled_up_days: Of each UTC day when the roll-ups were last built; empty when they are to be built whole.
         published_days: Of each UTC day when it was last published.
     """
 
     code: str | None = None
     days: Mapping[date, str] = field(default_factory=dict[date, str])
     parts: Mapping[str, str] = field(default_factory=dict[str, str])
+    rolled_up_days: Mapping[date, str] = field(default_factory=dict[date, str])
     published_days: Mapping[date, str] = field(default_factory=dict[date, str])
 
     @classmethod
@@ -166,6 +178,7 @@ class WarehouseState:
             code=content["code"],
             days=_dated(content["days"]),
             parts=content["parts"],
+            rolled_up_days=_dated(content.get("rolled_up_days", {})),
             published_days=_dated(content["published_days"]),
         )
 
@@ -176,6 +189,7 @@ class WarehouseState:
             "code": self.code,
             "days": _undated(self.days),
             "parts": dict(sorted(self.parts.items())),
+            "rolled_up_days": _undated(self.rolled_up_days),
             "published_days": _undated(self.published_days),
         }
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -184,7 +198,7 @@ class WarehouseState:
         temporary.replace(path)
 
     def with_days(self, built: Mapping[date, str | None]) -> WarehouseState:
-        """Return the state after `built` days were built; a day without a fingerprint is forgotten."""
+        """Return the state after `built` days were built; a day without inputs is forgotten."""
         days = {day: value for day, value in self.days.items() if day not in built}
         days.update({day: value for day, value in built.items() if value is not None})
         return replace(self, days=days)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestration.connectors.base import Window
-from orchestration.warehouse.plan import Level, build_commands, contiguous_ranges, split_by_rows
+from orchestration.warehouse.plan import Level, around, build_commands, contiguous_ranges, split_by_rows
 
 START = date(2026, 9, 1)
 days = st.integers(0, 120).map(lambda offset: START + timedelta(days=offset))
@@ -63,3 +63,13 @@ def test_several_ranges_are_built_level_by_level_because_a_day_reads_its_neighbo
 
 def test_nothing_to_build_is_no_command() -> None:
     assert build_commands(LEVELS, []) == []
+
+
+@given(st.sets(days), st.integers(0, 9), st.integers(0, 2))
+def test_what_days_reach_is_one_range_around_them(changed: set[date], before: int, after: int) -> None:
+    window = around(changed, before, after)
+    if window is None:
+        assert not changed
+    else:
+        assert window.start == min(changed) - timedelta(days=before)
+        assert window.end == max(changed) + timedelta(days=after + 1)

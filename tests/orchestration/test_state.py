@@ -18,6 +18,7 @@ from orchestration.warehouse.state import (
     files_fingerprint,
     settled_days,
     stale_days,
+    unsettled_mark,
 )
 
 START = date(2026, 9, 1)
@@ -116,3 +117,10 @@ def test_a_changed_file_changes_the_fingerprint_and_its_order_does_not(tmp_path:
     assert files_fingerprint([two, one]) == before
     two.write_text("changed")
     assert files_fingerprint([one, two]) != before
+
+
+def test_a_day_built_before_its_neighbours_is_stale_and_another_than_it_was() -> None:
+    """Built twice so, what stands on it must be built twice: no fingerprint tells the two builds apart."""
+    once, again = {DAYS[3]: unsettled_mark()}, {DAYS[3]: unsettled_mark()}
+    assert DAYS[3] in stale_days(fingerprints(), once)
+    assert stale_days(once, again) == {DAYS[3]}

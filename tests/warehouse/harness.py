@@ -29,6 +29,7 @@ from orchestration.landing.results import PullResult
 from orchestration.landing.schemas import all_table_specs, data_schema, ensure_schema_files
 from orchestration.landing.store import LandingStore
 from orchestration.pricebook.terms import MULTIPLIER_COLUMNS, TERM_COLUMNS
+from orchestration.warehouse.args import event_time_arguments
 
 PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
 ONE_DAY = timedelta(days=1)
@@ -167,15 +168,14 @@ class Company:
 
     def build(self, first: date, last: date | None = None, *models: str) -> None:
         """Build the facts and cubes of the UTC days first to last, with their tests; or only these models."""
-        until = (last or first) + ONE_DAY
         selection = ("--select", *models) if models else ("--selector", "daily", "--indirect-selection", "empty")
-        days = ("--event-time-start", first.isoformat(), "--event-time-end", until.isoformat())
+        days = event_time_arguments(Window(first, (last or first) + ONE_DAY))
         self.dbt("build", *selection, *_NO_UNIT_TESTS, *days)
 
-    def roll_up(self, *models: str) -> None:
-        """Build what stands above the cubes, with its tests; or only these models."""
+    def roll_up(self, *models: str, window: Window | None = None) -> None:
+        """Build what stands above the cubes, with its tests; or only these models, or only the days of a window."""
         selection = ("--select", *models) if models else ("--selector", "rollup")
-        self.dbt("build", *selection, *_NO_UNIT_TESTS)
+        self.dbt("build", *selection, *_NO_UNIT_TESTS, *event_time_arguments(window))
 
     def dbt(self, command: str, *arguments: str) -> list[Any]:
         """Run any dbt command against this company."""

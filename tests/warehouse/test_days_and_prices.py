@@ -18,7 +18,7 @@ from harness import MADE_OF_PRICES, ONE_DAY, Company, moment, openai_cost, opena
 
 from orchestration.connectors.base import Window
 from orchestration.warehouse.inputs import WIDEST_REACH
-from orchestration.warehouse.plan import contiguous_ranges
+from orchestration.warehouse.plan import around, contiguous_ranges
 from orchestration.warehouse.state import days_to_build, settled_days, stale_days
 
 FIRST, LAST = date(2026, 8, 1), date(2026, 8, 31)
@@ -37,6 +37,13 @@ BILLS = (
 REQUESTS = ("int_llm_requests__attributed",)
 FIRST_PULL = datetime(2026, 9, 1, tzinfo=UTC)
 RESTATED = datetime(2026, 9, 5, tzinfo=UTC)
+
+ROLLED_UP_BY_DAY = (
+    "unit_economics_by_tenant_feature_day",
+    "unit_economics_by_tenant_day",
+    "unit_economics_by_feature_day",
+    "unit_economics_by_model_day",
+)
 
 FACTS = {
     "fct_llm_requests": "usage_date, request_key",
@@ -170,9 +177,24 @@ def test_twice_is_once_and_any_order_of_days_gives_the_same_facts(
         days = days_to_build(inputs.days, built, requested=requested, reach=WIDEST_REACH, force=first == last)
         for window in contiguous_ranges(days):
             other.build(window.start, window.end - ONE_DAY)
+        other.roll_up(*ROLLED_UP_BY_DAY, window=around(days, WIDEST_REACH.days_before, WIDEST_REACH.days_after))
         built.update({day: inputs.days[day] for day in settled_days(days, stale, WIDEST_REACH)})
     assert built == inputs.days
     assert facts(other) == facts(august)
+    for mart in ROLLED_UP_BY_DAY:
+        rows = f"select * from marts.{mart} order by all"
+        assert other.query(rows) == august.query(rows), mart
+
+
+def test_a_late_verdict_rolls_up_the_day_of_its_operation(august: Company, tmp_path: Path) -> None:
+    """O2: only the day of the verdict is built; its operation was a week before."""
+    company = august.copy(tmp_path / "company")
+    given = CUT + 7 * ONE_DAY
+    company.land("product_outcomes", [outcome(moment(given), event_id="at_last", operation_id="op_cut")], at=RESTATED)
+    company.build(given)
+    company.roll_up(*ROLLED_UP_BY_DAY, window=around({given}, WIDEST_REACH.days_before, WIDEST_REACH.days_after))
+    accepted = "select accepted_outcomes_count as n from marts.unit_economics_by_feature_day where usage_date = ?"
+    assert company.query(f"{accepted} and n > 0", CUT) == [{"n": 1}]
 
 
 def _of_the_same_landing(august: Company, empty_company: Company, home: Path) -> Company:

@@ -1,4 +1,5 @@
 -- One row per day and feature, summed from the tenants' features, so every roll-up has the same total.
+{{ config(materialized='incremental', incremental_strategy='window') }}
 with summed as (
   select
     usage_date,
@@ -11,6 +12,7 @@ with summed as (
     cast(sum(reversed_outcomes_count) as bigint) as reversed_outcomes_count,
     cast(sum(outcome_value_usd) as decimal(38, 12)) as outcome_value_usd
   from {{ ref('unit_economics_by_tenant_feature_day') }}
+  where {{ on_built_days() }}
   group by usage_date, feature
 )
 

@@ -1,4 +1,5 @@
 -- One row per day, provider and model: token trends, cache-hit and retry rates, cost.
+{{ config(materialized='incremental', incremental_strategy='window') }}
 with summed as (
   select
     usage_date,
@@ -6,6 +7,7 @@ with summed as (
     model,
     {{ sum_of_cube_measures() }}
   from {{ ref('llm_usage_by_tenant_feature_model_day') }}
+  where {{ on_built_days() }}
   group by usage_date, provider, model
 )
 

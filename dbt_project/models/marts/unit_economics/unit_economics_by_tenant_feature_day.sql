@@ -1,5 +1,6 @@
 -- One row per day, tenant and feature. Costs count on the day of the attempt, operations on the day they began, and an
 -- accepted outcome on the day of the operation it judges: numerator and denominator are the same population.
+{{ config(materialized='incremental', incremental_strategy='window') }}
 with costs as (
   select
     usage_date,
@@ -7,6 +8,7 @@ with costs as (
     feature,
     {{ sum_of_cube_measures() }}
   from {{ ref('llm_usage_by_tenant_feature_model_day') }}
+  where {{ on_built_days() }}
   group by usage_date, tenant_id, feature
 ),
 
@@ -18,6 +20,7 @@ operations as (
     sum(operations_count) as operations_count,
     sum(answered_operations_count) as answered_operations_count
   from {{ ref('operations_by_tenant_feature_day') }}
+  where {{ on_built_days() }}
   group by usage_date, tenant_id, feature
 ),
 
@@ -31,6 +34,7 @@ outcomes as (
     sum(reversed_outcomes_count) as reversed_outcomes_count,
     cast(sum(value_usd) as decimal(38, 12)) as outcome_value_usd
   from {{ ref('outcomes_by_tenant_feature_day') }}
+  where {{ on_built_days('operation_date') }}
   group by operation_date, tenant_id, feature
 ),
 
