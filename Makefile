@@ -13,7 +13,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 .DEFAULT_GOAL := help
 
 help: ## list these commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 24
 
 run: $(INSTALLED) ## run the main job on the sample company and print the figures
 	$(BIN)/trueup run
@@ -30,11 +30,20 @@ ui: $(INSTALLED) ## serve the Dagster UI on 127.0.0.1:3000
 dashboards: $(INSTALLED) ## serve the dashboards on 127.0.0.1:8501
 	$(BIN)/python -m streamlit run dashboards/app.py
 
+# Types and SQL take longest, one core each.
 check: $(INSTALLED) ## lint and type-check everything
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint-types lint-sql lint-project
+
+.PHONY: lint-types lint-sql lint-project
+lint-types: $(INSTALLED)
 	$(BIN)/pyright
+
+lint-sql: $(INSTALLED)
 	$(BIN)/sqlfluff lint dbt_project/models --disable-progress-bar
+
+lint-project: $(INSTALLED)
 	$(BIN)/python -m orchestration.pricebook check
 	$(BIN)/python -m orchestration.alerting
 	$(BIN)/dbt parse --quiet --no-partial-parse --project-dir dbt_project --profiles-dir dbt_project --target-path target/check
