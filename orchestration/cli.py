@@ -36,6 +36,9 @@ app.add_typer(switch_app, name="switch")
 
 _console = Console()
 
+_prices = typer.Typer(help="The price book.", no_args_is_help=True)
+app.add_typer(_prices, name="prices")
+
 _FIRST_RUN_DAYS = 31
 """Days that a first run with own sources covers when no `TRUEUP_START_DATE` says otherwise."""
 
@@ -280,6 +283,24 @@ def ui(
         [*command, "--host", "127.0.0.1", "--port", str(port)],
         {**os.environ, **dagster_environment(settings)},
     )
+
+
+@_prices.command("export")
+def export_prices(
+    target: Annotated[Path, typer.Argument(help="The file, such as prices.json.gz.")],
+    home: HomeOption = None,
+) -> None:
+    """Write the price book as one file for the request path (trueup-middleware)."""
+    from orchestration.pricebook.book import BookError  # noqa: PLC0415
+    from orchestration.pricebook.export import write_price_file  # noqa: PLC0415
+
+    settings = _settings(home)
+    overrides = tuple(sorted((settings.home / "pricing").glob("*.csv")))
+    try:
+        version = write_price_file(settings.pricing, target, overrides)
+    except (BookError, OSError) as error:
+        _fail(str(error))
+    _console.print(f"{target}: version {version}", soft_wrap=True)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""`python -m orchestration.pricebook refresh | check`: the commands behind `make prices` and `make check`."""
+"""`python -m orchestration.pricebook refresh | check | export-semantics`: behind `make prices` and `make check`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from orchestration.pricebook import edition, report
+from orchestration.pricebook import edition, export, report
 from orchestration.pricebook.book import BookError
 from orchestration.pricebook.checking import check_files
 from orchestration.settings import PROJECT_ROOT
+
+_SEMANTICS = PROJECT_ROOT / "middleware/src/trueup_middleware/usage/semantics.json"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     refreshing.add_argument("--litellm-version", help="what to call the map, when it is not a wheel")
     checking = commands.add_parser("check", help="check the book; nothing is written")
     checking.add_argument("overrides", nargs="*", type=Path, help="further files of overrides")
+    commands.add_parser("export-semantics", help="write what usage objects mean into the middleware's package")
     options = parser.parse_args(arguments)
 
     console = Console(soft_wrap=True) if not sys.stdout.isatty() else Console()
@@ -43,6 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
             report.show_edition(found, console, most_rows)
             problems = found.problems
+        elif options.command == "export-semantics":
+            export.write_usage_semantics(_SEMANTICS)
+            problems = []
         else:
             problems = check_files(options.seeds, options.overrides)
             report.show_problems(problems, console, most_rows)

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from lines import read_lines
+from lines import read_lines, schema
 from trueup_middleware import Admission, CallIntent, Meter, Refused
 from trueup_middleware.context import bind
+from trueup_middleware.record import FIELDS
 
 from orchestration.connectors.log_rows import UserHasher
 
@@ -96,9 +97,31 @@ def test_what_is_bound_holds_for_every_call_inside(meter: Meter, logged: Logged)
     assert [line["operation_id"] == "op-1" for line in lines] == [True, True, False]
 
 
-def test_a_misspelt_name_is_refused_before_it_becomes_unattributed_cost() -> None:
+def test_a_line_may_have_the_fields_of_its_schema_and_no_other() -> None:
+    assert schema().schema["properties"].keys() == FIELDS
+
+
+def test_a_field_that_no_schema_knows_is_not_logged(meter: Meter, logged: Logged) -> None:
+    with meter.request(model="a") as call:
+        call.finish(CHAT, prompt="the prompt", input_tokens=7)
+    (line,) = logged()
+    assert "prompt" not in line
+    assert line["input_tokens"] == 7
+
+
+def test_a_misspelt_name_is_refused_before_it_becomes_unattributed_cost(meter: Meter) -> None:
     with pytest.raises(TypeError, match="tenant"), bind(tenant="acme"):
         pass
+    with pytest.raises(TypeError, match="tenant"):
+        meter.request(tenant="acme")  # type: ignore[call-arg]
+
+
+def test_a_value_that_no_line_can_hold_costs_the_answer_and_not_the_line(meter: Meter, logged: Logged) -> None:
+    with meter.request(feature="search", model="a") as call:
+        call.finish(CHAT, latency_ms=float("nan"))
+    (line,) = logged()
+    assert (line["feature"], line["outcome"]) == ("search", "success")
+    assert meter.counts().mistakes == 1
 
 
 def test_retries_and_fallbacks_keep_the_operation_and_count(meter: Meter, logged: Logged) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
+import weakref
 from collections.abc import AsyncIterable, Iterable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
@@ -16,9 +17,10 @@ from typing import Any, Final, Self, TypedDict, cast, overload
 from trueup_middleware import record
 from trueup_middleware.gate import Admission, CallIntent, Refused
 from trueup_middleware.outcomes import failure
-from trueup_middleware.services import Services
+from trueup_middleware.services import Services, SpanOfCall
 from trueup_middleware.streaming import AsyncMeteredStream, MeteredStream
 from trueup_middleware.usage.answers import Observation, observe, provider_of
+from trueup_middleware.writer import Slot
 
 _REFUSED_STATUS: Final = 429
 
@@ -81,29 +83,38 @@ class Call:
         self.provider: str | None = attributes.get("provider")
         self.warnings: tuple[str, ...] = ()
         self._admission: Admission | None = None
-        self._stream: MeteredStream | AsyncMeteredStream | None = None
+        self._stream: weakref.ref[MeteredStream | AsyncMeteredStream] | None = None
         self._is_ended = False
         self._first_token_at: int | None = None
-        self._started_ns = time.time_ns()
         self._began = time.perf_counter_ns()
+        self._known: dict[str, Any] = {}
+        self._slot: Slot | None = None
+        self._span: SpanOfCall | None = None
 
     def __enter__(self) -> Self:
-        """Ask the gate.
+        """Ask the gate, and note that the call is under way.
 
         Raises:
             Refused: The call must not be made; its line is written.
         """
-        self._started_ns = time.time_ns()
-        user = self._said.get("user_id")
-        self._user_hash = self._services.user_hash(user)
+        services = self._services
+        started_ns = time.time_ns()
+        user = services.user_hash(self._said.get("user_id"))
+        self._known = self._known_before(_rfc3339(started_ns), user)
+        self._span = services.start_span(self._known, self._said.get("plan_tier"))
         try:
-            self._admission = self._services.admit(self._intent())
+            self._admission = services.admit(lambda: self._intent(started_ns, user))
         except Refused as refusal:
             self._end(Observation(), "rate_limited", http_status=_REFUSED_STATUS, error_type=refusal.reason)
+            services.leave_span(self._span)
             raise
         if self._admission is not None:
-            self.model = self._admission.model or self.model
             self.warnings = self._admission.warnings
+            if self._admission.model is not None:
+                self.model = self._admission.model
+                self._known |= {"model": self.model, "request_model": self.model}
+        self._known["is_fallback"] = self._is_fallback()
+        self._slot = services.reserve(self._known)
         self._began = time.perf_counter_ns()
         return self
 
@@ -119,8 +130,9 @@ class Call:
             self.fail(error)
         elif self._stream is None:
             self._end(Observation(), "success")
-        elif self._stream.is_begun:
-            self._stream.abandon()
+        elif (stream := self._stream()) is not None and stream.is_begun:
+            stream.abandon()
+        self._services.leave_span(self._span)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -157,13 +169,15 @@ class Call:
         A stream that nobody has begun to read may leave the block; it then ends the call wherever it is read.
         """
         followed = (AsyncMeteredStream if hasattr(stream, "__aiter__") else MeteredStream)(stream, self)
-        self._stream = followed
+        # Weak, so that a stream that nobody holds any more ends its call at once.
+        self._stream = weakref.ref(followed)
         return followed
 
     def fail(self, error: BaseException, observation: Observation | None = None) -> None:
         """End the call with the exception that ended it; of the exception only its kind and status are kept."""
-        if self._stream is not None and observation is None and not isinstance(error, Exception):
-            self._stream.abandon()  # it knows what has come before the cancellation
+        stream = None if self._stream is None else self._stream()
+        if stream is not None and observation is None:
+            stream.abandon()  # the stream itself is sound, and knows what has come so far
             return
         known = failure(error)
         found = observation or Observation(provider=provider_of(error))
@@ -180,17 +194,41 @@ class Call:
 
     # -- within ---------------------------------------------------------------------------------------------
 
-    def _intent(self) -> CallIntent:
+    def _known_before(self, ts: str, user_hash: str | None) -> dict[str, Any]:
         said = self._said
+        return {
+            "event": record.EVENT,
+            "ts": ts,
+            "request_id": self.request_id,
+            "provider": self.provider or "unknown",
+            "model": record.text(self.model) or "unknown",
+            "request_model": record.text(self.model),
+            "user_id": None if user_hash is None else record.HASHED_USER + user_hash,
+            "operation_name": said.get("operation_name"),
+            "operation_id": self.operation_id,
+            "attempt_number": self.attempt_number,
+            "retry_of": None if self._before is None else self._before.request_id,
+            "tags": record.labels(said.get("tags")),
+            **{name: record.text(said.get(name)) for name in _PLAIN_TEXTS},
+        }
+
+    def _is_fallback(self) -> bool:
+        first = self._first
+        return self._before is not None and (first.model, first.provider) != (self.model, self.provider)
+
+    def _intent(self, started_ns: int, user_hash: str | None) -> CallIntent:
+        said = self._said
+        bounds = (said.get("max_input_tokens"), said.get("max_output_tokens"))
         return CallIntent(
             request_id=self.request_id,
-            started_at=datetime.fromtimestamp(self._started_ns / 1e9, UTC),
+            started_at=datetime.fromtimestamp(started_ns / 1e9, UTC),
             feature=said.get("feature"),
             tenant_id=said.get("tenant_id"),
-            user_hash=self._user_hash,
+            user_hash=user_hash,
             provider=self.provider,
             model=self.model,
             operation_name=said.get("operation_name") or "chat",
+            upper_bound_nano_usd=self._services.upper_bound_nano_usd(self._known, *bounds),
             plan_tier=said.get("plan_tier"),
         )
 
@@ -208,58 +246,54 @@ class Call:
             return
         self._is_ended = True
         ended = time.perf_counter_ns()
+        services = self._services
+        outcome = outcome or found.outcome or "success"
+        estimate = None
         try:
-            fields = self._fields(found, outcome or found.outcome or "success", ended)
-            fields.update(said)
-            self._services.writer.put(record.line(fields))
-            self._services.settle(self._admission, None, fields["outcome"])
-        except Exception:  # the call goes on
-            self._services.mistake("a call could not be recorded")
+            fields = self._known | self._known_after(found, outcome, ended)
+            fields |= {name: value for name, value in said.items() if name in record.FIELDS}
+            estimate = services.estimate(fields)
+            if estimate is not None:
+                fields["cost_usd"] = estimate.cost_usd
+            line = record.line(fields)
+        except Exception:  # a value that is none; what was known before the call is a line by itself
+            services.mistake("an end could not be recorded")
+            fields = self._known | {"outcome": outcome}
+            line = record.line(fields)
+        services.writer.put(line, self._slot)
+        services.end_span(self._span, fields, estimate)
+        services.settle(self._admission, None if estimate is None else estimate.cost_nano_usd, outcome)
 
-    def _fields(self, found: Observation, outcome: str, ended: int) -> dict[str, Any]:
-        said = self._said
+    def _known_after(self, found: Observation, outcome: str, ended: int) -> dict[str, Any]:
         provider = self.provider or found.provider
-        asked = self.model
+        asked = record.text(self.model)
         # Bedrock and Cohere do not say which model answered, and Bedrock's prices are by the id that was asked for.
-        model = asked if provider == "aws.bedrock" and asked else found.model or asked
-        user = self._user_hash
-        first = self._first
-        is_fallback = self._before is not None and (first.model, first.provider) != (self.model, self.provider)
+        model = asked if provider == "aws.bedrock" and asked else record.text(found.model) or asked
+        first_token_at = self._first_token_at
         return {
-            "event": record.EVENT,
-            "ts": _rfc3339(self._started_ns),
-            "request_id": self.request_id,
             "provider": provider or "unknown",
-            "model": record.text(model) or "unknown",
-            "request_model": record.text(asked),
-            "feature": record.text(said.get("feature")),
-            "tenant_id": record.text(said.get("tenant_id")),
-            "user_id": None if user is None else record.HASHED_USER + user,
+            "model": model or "unknown",
             "outcome": outcome,
-            "latency_ms": round((ended - self._began) / 1e6, 3),
-            "time_to_first_token_ms": (
-                None if self._first_token_at is None else round((self._first_token_at - self._began) / 1e6, 3)
-            ),
-            "operation_name": said.get("operation_name") or found.operation_name or "chat",
+            "latency_ms": _milliseconds(ended - self._began),
+            "time_to_first_token_ms": None if first_token_at is None else _milliseconds(first_token_at - self._began),
+            "operation_name": self._known.get("operation_name") or found.operation_name or "chat",
             "usage_api": found.usage_api if found.usage else None,
             "usage": found.usage,
             **(found.flat or {}),
             "service_tier": found.service_tier,
             "inference_geo": found.inference_geo,
             "response_id": record.text(found.response_id),
-            "operation_id": self.operation_id,
-            "attempt_number": self.attempt_number,
-            "retry_of": None if self._before is None else self._before.request_id,
-            "is_fallback": is_fallback,
-            "tags": record.labels(said.get("tags")),
-            **{name: record.text(said.get(name)) for name in _PLAIN_TEXTS},
         }
 
 
 _PLAIN_TEXTS: Final = (
-    *("conversation_id", "session_id", "prompt_name", "prompt_version", "release", "environment", "region"),
-    *("provider_account", "provider_project", "provider_api_key_id", "trace_id", "span_id"),
+    *("feature", "tenant_id", "conversation_id", "session_id", "prompt_name", "prompt_version", "release"),
+    *("environment", "region", "provider_account", "provider_project", "provider_api_key_id", "trace_id", "span_id"),
 )
+
+
+def _milliseconds(nanoseconds: int) -> float:
+    return round(nanoseconds / 1e6, 3)
 
 
 def _rfc3339(nanoseconds: int) -> str:

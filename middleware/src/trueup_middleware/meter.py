@@ -18,13 +18,17 @@ from typing import Any, Final, TypeVar, Unpack, cast
 from trueup_middleware import context
 from trueup_middleware.call import Call, CallAttributes
 from trueup_middleware.gate import Gate
-from trueup_middleware.services import Services
+from trueup_middleware.prices import PriceFile
+from trueup_middleware.services import Services, Telemetry
+from trueup_middleware.watched import WatchedFile
 from trueup_middleware.writer import LineWriter, WriterCounts
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 USER_HASH_KEY_ENV: Final = "TRUEUP_USER_HASH_KEY"
 """The key under which the warehouse hashes user ids too."""
+
+_NAMES: Final = frozenset(CallAttributes.__annotations__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,9 @@ class Meter:
         self,
         log: Path | str | LineWriter,
         *,
+        prices: PriceFile | Path | str | None = None,
         gate: Gate | None = None,
+        telemetry: Telemetry | None = None,
         user_hash_key: bytes | None = None,
         **defaults: Unpack[CallAttributes],
     ) -> None:
@@ -59,22 +65,36 @@ class Meter:
 
         Args:
             log: The folder for the lines, or a writer.
+            prices: The price book that `trueup prices export` wrote; a path is read again when the file has changed.
             gate: Asked before every call.
+            telemetry: Makes spans and metrics, such as `trueup_middleware.telemetry.OpenTelemetry()`.
             user_hash_key: Key of the HMAC of user ids; by default the environment's `TRUEUP_USER_HASH_KEY`. Without
                 one no user is logged.
             defaults: What holds for every call: `release`, `environment`, ….
         """
         self.writer = log if isinstance(log, LineWriter) else LineWriter(Path(log))
         key = user_hash_key or os.environ.get(USER_HASH_KEY_ENV, "").encode() or None
-        self._services = Services(self.writer, gate, key)
+        if isinstance(prices, Path | str):
+            watched = _WatchedPrices(Path(prices))
+            self.writer.chores.append(watched.look)
+            known_prices = watched.known
+        else:
+            known_prices = _constant(prices)
+        self._services = Services(self.writer, prices=known_prices, gate=gate, telemetry=telemetry, user_hash_key=key)
         self._defaults = defaults
 
     def request(self, **attributes: Unpack[CallAttributes]) -> Call:
         """Return a call to be made in a `with` block, synchronous or not.
 
-        What is not said here is taken from `context.bind`, then from the meter's defaults.
+        What is not said here, or is None, is taken from `context.bind`, then from the meter's defaults.
+
+        Raises:
+            TypeError: A name that no call has: a misspelt `tenant_id` would be unattributed cost.
         """
-        return Call(self._services, {**self._defaults, **context.bound(), **attributes})
+        if unknown := attributes.keys() - _NAMES:
+            raise TypeError(f"a call has no {', '.join(sorted(unknown))}; known: {', '.join(sorted(_NAMES))}")
+        said = {name: value for name, value in attributes.items() if value is not None}
+        return Call(self._services, {**self._defaults, **context.bound(), **said})
 
     def metered(self, **attributes: Unpack[CallAttributes]) -> Callable[[F], F]:
         """Decorate a function, synchronous or not, that returns a provider's answer or stream."""
@@ -110,3 +130,24 @@ class Meter:
     def close(self, timeout_seconds: float = 5.0) -> bool:
         """Write what is queued and take nothing more; tell whether all of it is written."""
         return self.writer.close(timeout_seconds)
+
+
+def _constant(prices: PriceFile | None) -> Callable[[], PriceFile | None]:
+    return lambda: prices
+
+
+class _WatchedPrices:
+    """The price book of a path: read when the meter is made, and again, out of the way of calls, when it changes."""
+
+    def __init__(self, path: Path) -> None:
+        nothing: PriceFile | None = None
+        self._file = WatchedFile(path, PriceFile.parse, nothing)
+        self._known = self._file.current()
+
+    def look(self) -> None:
+        """Read the file if it has changed."""
+        self._known = self._file.current()
+
+    def known(self) -> PriceFile | None:
+        """Return what was read last."""
+        return self._known

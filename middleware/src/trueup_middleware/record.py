@@ -18,6 +18,32 @@ EVENT: Final = "llm.request"
 #: What precedes a user id that was hashed before it was logged; the warehouse takes the hash as it is.
 HASHED_USER: Final = "hmac-sha256:"
 
+#: Every field that a line may have; a test holds it against the schema.
+FIELDS: Final = frozenset(
+    (
+        *(
+            "event",
+            "ts",
+            "request_id",
+            "provider",
+            "model",
+            "request_model",
+            "feature",
+            "tenant_id",
+            "user_id",
+            "outcome",
+        ),
+        *("http_status", "error_type", "latency_ms", "time_to_first_token_ms", "operation_name", "usage_api", "usage"),
+        *("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens"),
+        *("cache_write_tokens", "reasoning_tokens", "input_audio_tokens", "output_audio_tokens", "input_image_tokens"),
+        *("web_search_requests", "tool_calls", "rerank_units", "images", "audio_seconds", "characters"),
+        *("service_tier", "region", "inference_geo", "provider_account", "provider_project", "provider_api_key_id"),
+        *("response_id", "trace_id", "span_id", "operation_id", "conversation_id", "session_id", "attempt_number"),
+        *("retry_of", "is_fallback", "response_cache_hit", "prompt_name", "prompt_version", "release", "environment"),
+        *("cost_usd", "tags"),
+    )
+)
+
 #: The kinds of outcome that a line may state.
 OUTCOMES: Final = ("success", "timeout", "rate_limited", "error", "cancelled")
 
@@ -34,7 +60,7 @@ _DEEPEST_USAGE = 6
 
 def user_hash(user_id: object, key: bytes) -> str:
     """Return HMAC-SHA256 of a user's id as hex, as the warehouse's connectors make it of the same id and key."""
-    return hmac.new(key, str(user_id).encode(), hashlib.sha256).hexdigest()
+    return hmac.new(key, str(user_id).encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
 def line(fields: Mapping[str, Any]) -> bytes:
@@ -67,9 +93,9 @@ def counts(usage: object, depth: int = 0) -> Any:
             return None
         members = cast("Mapping[object, object]", usage).items()
         return {
-            str(key): counts(member, depth + 1)
+            str(key): member if isinstance(member, str) else counts(member, depth + 1)
             for key, member in members
-            if member is not None and _WORD.fullmatch(str(key)) and _is_a_count(str(key), member)
+            if _WORD.fullmatch(str(key)) and _is_a_count(str(key), member)
         }
     if isinstance(usage, list | tuple):
         items = cast("list[object]", usage)

@@ -6,12 +6,39 @@ Belongs here: calling them so that nothing of them breaks a call. Does not belon
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from typing import Final, Protocol
 
 from trueup_middleware import record
 from trueup_middleware.gate import Admission, CallIntent, Gate, Refused
-from trueup_middleware.writer import LineWriter
+from trueup_middleware.prices import Estimate, PriceFile
+from trueup_middleware.usage.reading import Line
+from trueup_middleware.writer import LineWriter, Slot
 
 _log = logging.getLogger(__name__)
+
+PROCESS_DIED: Final = "process_died"
+"""The kind of error of a call that was under way when its process was killed."""
+
+
+class SpanOfCall(Protocol):
+    """The span of one call."""
+
+    def leave(self) -> None:
+        """The block of the call has ended; the call may go on as a stream."""
+        ...
+
+    def end(self, fields: Line, estimate: Estimate | None) -> None:
+        """The call has ended."""
+        ...
+
+
+class Telemetry(Protocol):
+    """Whatever makes spans and metrics of calls."""
+
+    def start(self, known: Line, plan_tier: str | None) -> SpanOfCall:
+        """Begin a call's span."""
+        ...
 
 
 class Services:
@@ -24,8 +51,18 @@ class Services:
         mistakes: Times that something in here went wrong and the call went on.
     """
 
-    def __init__(self, writer: LineWriter, gate: Gate | None, user_hash_key: bytes | None) -> None:
+    def __init__(
+        self,
+        writer: LineWriter,
+        *,
+        prices: Callable[[], PriceFile | None],
+        gate: Gate | None,
+        telemetry: Telemetry | None,
+        user_hash_key: bytes | None,
+    ) -> None:
         self.writer = writer
+        self._prices = prices
+        self._telemetry = telemetry
         self.unpriced = 0
         self.users_dropped = 0
         self.mistakes = 0
@@ -43,7 +80,64 @@ class Services:
             return None
         return record.user_hash(user_id, self._key)
 
-    def admit(self, intent: CallIntent) -> Admission | None:
+    def estimate(self, line: Line) -> Estimate | None:
+        """Return what a line costs; None without a price book or when it cannot be told, which is counted."""
+        try:
+            prices = self._prices()
+            found = None if prices is None else prices.estimate(line)
+        except Exception:  # a usage object of a shape that nobody foresaw
+            self.mistake("a call could not be priced")
+            found = None
+        if found is None or found.cost_pico_usd is None:
+            self.unpriced += 1
+        return found
+
+    def upper_bound_nano_usd(
+        self, line: Line, max_input_tokens: int | None, max_output_tokens: int | None
+    ) -> int | None:
+        """Return the most that a call can cost in 10⁻⁹ USD; None when it cannot be told."""
+        try:
+            prices = self._prices()
+            return None if prices is None else prices.upper_bound_nano_usd(line, max_input_tokens, max_output_tokens)
+        except Exception:  # as above
+            self.mistake("the bound of a call could not be told")
+            return None
+
+    def start_span(self, known: Line, plan_tier: str | None) -> SpanOfCall | None:
+        """Begin the span of a call, if there is telemetry, and put its ids on what is known of the call."""
+        if self._telemetry is None:
+            return None
+        try:
+            return self._telemetry.start(known, plan_tier)
+        except Exception:  # whatever a back end's library does
+            self.mistake("a span could not be begun")
+            return None
+
+    def reserve(self, known: Line) -> Slot | None:
+        """Keep what the line says if the process dies before the call ends."""
+        try:
+            return self.writer.reserve(record.line({**known, "outcome": "error", "error_type": PROCESS_DIED}))
+        except Exception:  # a journal that breaks must not break the call
+            self.mistake("a call could not be journalled")
+            return None
+
+    def leave_span(self, span: SpanOfCall | None) -> None:
+        """Let the span of a call be the current one no longer."""
+        if span is not None:
+            try:
+                span.leave()
+            except Exception:  # whatever a back end's library does
+                self.mistake("a span could not be left")
+
+    def end_span(self, span: SpanOfCall | None, fields: Line, estimate: Estimate | None) -> None:
+        """End the span of a call."""
+        if span is not None:
+            try:
+                span.end(fields, estimate)
+            except Exception:  # as above
+                self.mistake("a span could not be ended")
+
+    def admit(self, intent: Callable[[], CallIntent]) -> Admission | None:
         """Ask the gate, if there is one.
 
         Raises:
@@ -52,7 +146,7 @@ class Services:
         if self._gate is None:
             return None
         try:
-            return self._gate.admit(intent)
+            return self._gate.admit(intent())
         except Refused:
             raise
         except Exception:  # a gate has a policy for what it expects; this is a mistake in it

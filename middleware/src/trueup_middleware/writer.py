@@ -21,30 +21,47 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Final
+from typing import Final, NamedTuple
+
+from trueup_middleware.journal import Journal, recover
 
 _log = logging.getLogger(__name__)
 
 _WARN_EVERY_SECONDS: Final = 60.0
 _EXIT_TIMEOUT_SECONDS: Final = 5.0
 
-Done = Callable[[], None]
-"""Called when a line is on its way no longer: it is in the file, or lost."""
+_LOOK_FOR_THE_DEAD_SECONDS: Final = 60.0
+
+
+class Slot(NamedTuple):
+    """Where a line is kept until it is in a file; of the journal of the process that it was taken in."""
+
+    journal: Journal
+    number: int
+
+    def keep(self, line: bytes) -> None:
+        """Keep the line of a call that has ended."""
+        self.journal.end(self.number, line)
+
+    def free(self) -> None:
+        """Keep it no longer."""
+        self.journal.free(self.number)
 
 
 @dataclass(frozen=True, slots=True)
 class WriterCounts:
-    """What became of the lines that were handed over."""
+    """What became of the lines that were handed over; `recovered` are those that dead processes left, and written."""
 
     written: int
     dropped: int
     queued: int
+    recovered: int
 
 
 @dataclass(slots=True)
 class _Entry:
     line: bytes
-    done: Done | None
+    slot: Slot | None
 
 
 class _Mark:
@@ -68,6 +85,7 @@ class LineWriter:
         flush_seconds: float = 0.2,
         most_file_bytes: int = 64 * 1024 * 1024,
         most_file_seconds: float = 3600.0,
+        is_journalled: bool = True,
     ) -> None:
         """Nothing is opened before the first line.
 
@@ -77,12 +95,16 @@ class LineWriter:
             flush_seconds: How long a line may wait for others to be written with.
             most_file_bytes: Size at which the next file begins.
             most_file_seconds: Age at which the next file begins.
+            is_journalled: Keep what is under way where a killed process leaves it for the next.
         """
         self._folder = folder
         self._most_queued = most_queued
         self._flush_seconds = flush_seconds
         self._most_file_bytes = most_file_bytes
         self._most_file_seconds = most_file_seconds
+        self._is_journalled = is_journalled
+        self.chores: list[Callable[[], None]] = []
+        """What else its thread may do when it wakes, at most a second apart: none of it in the way of a call."""
         self._starting = threading.Lock()
         self._fresh()
         _writers.add(self)
@@ -96,6 +118,11 @@ class LineWriter:
         self._is_closed = False
         self._written = 0
         self._dropped = 0
+        self._recovered = 0
+        self._journal: Journal | None = None
+        self._has_tried_journal = not self._is_journalled
+        self._looked_for_dead_at = -_LOOK_FOR_THE_DEAD_SECONDS
+        self._did_chores_at = 0.0
         self._warned_at = -_WARN_EVERY_SECONDS
         self._file: int | None = None
         self._file_bytes = 0
@@ -108,20 +135,36 @@ class LineWriter:
 
     def counts(self) -> WriterCounts:
         """Return what became of the lines so far."""
-        return WriterCounts(self._written, self._dropped, self._queue.qsize())
+        return WriterCounts(self._written, self._dropped, self._queue.qsize(), self._recovered)
 
-    def put(self, line: bytes, done: Done | None = None) -> bool:
-        """Take a line, newline included; tell whether it was taken. Never waits."""
+    def reserve(self, line: bytes) -> Slot | None:
+        """Keep the line that holds if the process dies before its call ends; None where it cannot be kept."""
+        journal = self._journal if self._has_tried_journal else self._open_journal()
+        if journal is None or self._is_closed:
+            return None
+        number = journal.begin(line)
+        return None if number is None else Slot(journal, number)
+
+    def put(self, line: bytes, slot: Slot | None = None) -> bool:
+        """Take a line, newline included, and what was reserved for it; tell whether it was taken. Never waits."""
         if self._is_closed or self._queue.qsize() >= self._most_queued:
             self._lose(1, "the queue is full" if not self._is_closed else "the writer is closed")
+            if slot is not None:
+                slot.free()
             return False
-        self._queue.put(_Entry(line, done))
+        if slot is None:
+            slot = self.reserve(line)
+        else:
+            slot.keep(line)
+        self._queue.put(_Entry(line, slot))
         if self._thread is None:
             self._start()
         return True
 
     def flush(self, timeout_seconds: float = _EXIT_TIMEOUT_SECONDS) -> bool:
         """Wait until everything that was put is in the file; tell whether it is."""
+        if self._thread is None and not self._queue.empty():
+            self._start()
         if self._thread is None:
             return self._queue.empty()
         mark = _Mark()
@@ -132,7 +175,22 @@ class LineWriter:
     def close(self, timeout_seconds: float = _EXIT_TIMEOUT_SECONDS) -> bool:
         """Write what is queued and take nothing more; tell whether all of it is written."""
         self._is_closed = True
-        return self.flush(timeout_seconds)
+        is_written = self.flush(timeout_seconds)
+        if is_written and self._journal is not None:
+            self._journal.close()
+        return is_written
+
+    def _open_journal(self) -> Journal | None:
+        if self._starting.acquire(blocking=False):
+            try:
+                if not self._has_tried_journal:
+                    self._journal = Journal(self._folder)
+            except (OSError, ValueError) as error:
+                self._warn(f"no journal, calls that a kill interrupts are lost: {error}")
+            finally:
+                self._has_tried_journal = True
+                self._starting.release()
+        return self._journal
 
     def _start(self) -> None:
         if not self._starting.acquire(blocking=False):
@@ -150,6 +208,7 @@ class LineWriter:
     def _run(self) -> None:
         queue, hurry = self._queue, self._hurry
         while True:
+            self._do_chores()
             first = queue.get()
             if not isinstance(first, _Mark):
                 hurry.wait(self._flush_seconds)
@@ -160,6 +219,8 @@ class LineWriter:
                     batch.append(queue.get_nowait())
                 except Empty:
                     break
+            else:
+                hurry.set()  # there is more, and somebody may wait for it
             self._write_batch(batch)
 
     def _write_batch(self, batch: list[_Entry | _Mark]) -> None:
@@ -172,8 +233,26 @@ class LineWriter:
         for item in batch:
             if isinstance(item, _Mark):
                 item.reached.set()
-            elif item.done is not None:
-                item.done()
+            elif item.slot is not None:
+                item.slot.free()
+
+    def _do_chores(self) -> None:
+        now = time.monotonic()
+        try:
+            if self._is_journalled and now - self._looked_for_dead_at >= _LOOK_FOR_THE_DEAD_SECONDS:
+                self._looked_for_dead_at = now
+                self._recovered += recover(self._folder, self._write_recovered)
+            if now - self._did_chores_at >= 1:
+                self._did_chores_at = now
+                for chore in self.chores:
+                    chore()
+        except Exception as error:  # the thread must live, whatever lies there
+            self._warn(f"{type(error).__name__}: {error}")
+
+    def _write_recovered(self, lines: list[bytes]) -> bool:
+        dropped_before = self._dropped
+        self._write(b"".join(lines), len(lines))
+        return self._dropped == dropped_before
 
     def _write(self, lines: bytes, count: int) -> None:
         for is_last_try in (False, True):
@@ -227,11 +306,13 @@ class LineWriter:
 
     def _after_fork(self) -> None:
         """Begin anew in a child: the thread, the queue and the file are the parent's."""
-        file = self._file
+        file, journal = self._file, self._journal
         self._starting = threading.Lock()
         self._fresh()
         if file is not None:
             os.close(file)
+        if journal is not None:
+            journal.forsake()
 
 
 _writers: weakref.WeakSet[LineWriter] = weakref.WeakSet()

@@ -12,7 +12,9 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any, Final
 
-_DATA: Final[dict[str, Any]] = json.loads(files(__package__).joinpath("semantics.json").read_text(encoding="utf-8"))
+_DATA: Final[dict[str, Any]] = json.loads(
+    files("trueup_middleware.usage").joinpath("semantics.json").read_text(encoding="utf-8")
+)
 
 #: Where each count stands in the usage object of each API, and whether the input holds what was cached.
 USAGE_APIS: Final[Mapping[str, Mapping[str, Any]]] = _DATA["usage_apis"]

@@ -1,0 +1,493 @@
+"""What a call costs: the warehouse's price book, exported to a file, applied by the same rules to the same line.
+
+Belongs here: reading the file, the price in force, the cost of a line in whole 10⁻¹² USD. Does not belong here: what
+counts mean (`usage.reading`), and where prices come from (`trueup prices export`).
+
+The rules are those of `int_model_prices__pivoted` and `int_llm_requests__priced`; a differential test holds the two
+together, to the last digit. Nothing is a float and nothing is divided but by powers of ten.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, NamedTuple, cast
+
+from trueup_middleware.names import model_lookup_name, priced_tier, provider_name
+from trueup_middleware.usage.reading import Line, Usage, read_usage
+from trueup_middleware.usage.semantics import (
+    APIECE_CLASSES,
+    EXTRA_CLASSES,
+    FALLBACK_CLASSES,
+    PART_CLASSES,
+    PRICE_CLASSES,
+    PRICED_PER_TOKEN,
+    TOKEN_CLASSES,
+)
+
+FORMAT: Final = "trueup.prices.v1"
+
+_MICRO: Final = 10**6
+_STANDARD: Final = "standard"
+_STILL_COUNTS: Final = (408, 499)
+
+
+class PriceFileError(ValueError):
+    """A file of prices cannot be read; the message names it and says what was expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a line costs by the price book.
+
+    Attributes:
+        status: `priced`, `unpriced_model`, `unpriced_usage_class`, `usage_unknown`, `response_cache_hit` or
+            `refused_by_provider`, as in the warehouse.
+        list_cost_pico_usd: At list price, in 10⁻¹² USD; None is unknown, 0 is free.
+        cost_pico_usd: At what was agreed, in 10⁻¹² USD.
+    """
+
+    status: str
+    list_cost_pico_usd: int | None
+    cost_pico_usd: int | None
+
+    @property
+    def cost_nano_usd(self) -> int | None:
+        """What is owed in 10⁻⁹ USD, rounded up: a ledger must not think that less was spent."""
+        return None if self.cost_pico_usd is None else -(-self.cost_pico_usd // 1000)
+
+    @property
+    def cost_usd(self) -> str | None:
+        """What is owed in USD, as a decimal text with twelve digits after the point."""
+        if self.cost_pico_usd is None:
+            return None
+        whole, fraction = divmod(self.cost_pico_usd, 10**12)
+        return f"{whole}.{fraction:012d}"
+
+
+_NOTHING_OWED: Final = {status: Estimate(status, 0, 0) for status in ("response_cache_hit", "refused_by_provider")}
+_UNPRICED_MODEL: Final = Estimate("unpriced_model", None, None)
+
+Prices = Mapping[str, int | None]
+"""Class to price in 10⁻¹² USD a token or a thing; None where no price is known."""
+
+
+class _Cell(NamedTuple):
+    """The prices that hold for everything that is alike in tier, place, account, context and moment."""
+
+    listed: Prices
+    agreed: Prices | None
+
+
+class PriceFile:
+    """The price book of one version."""
+
+    def __init__(self, content: Mapping[str, Any], version: str) -> None:
+        """Take the content of a file; models are prepared when they are first asked for.
+
+        Raises:
+            PriceFileError: The content has another format.
+        """
+        if content.get("format") != FORMAT:
+            raise PriceFileError(f"price file {version}: format is {content.get('format')!r}, expected {FORMAT!r}")
+        self.version = version
+        self._rows: dict[str, dict[str, list[list[Any]]]] = content["models"]
+        self._aliases: dict[str, dict[str, str]] = content["aliases"]
+        self._multipliers: list[list[Any]] = content["multipliers"]
+        self._terms: list[list[Any]] = content["terms"]
+        self._models: dict[tuple[str, str], _Model] = {}
+
+    @classmethod
+    def parse(cls, packed: bytes) -> PriceFile:
+        """Read what a file holds that `trueup prices export` wrote.
+
+        Raises:
+            PriceFileError: It is no such file, or of another format.
+        """
+        try:
+            content = cast("dict[str, Any]", json.loads(gzip.decompress(packed)))
+            return cls(content, str(content.get("version", "unknown")))
+        except (OSError, ValueError, KeyError, EOFError, AttributeError, zlib.error) as error:
+            if isinstance(error, PriceFileError):
+                raise
+            raise PriceFileError(f"no price file: {error}") from error
+
+    @classmethod
+    def load(cls, path: Path | str) -> PriceFile:
+        """Read a file.
+
+        Raises:
+            PriceFileError: It is missing, is no price file, or of another format.
+        """
+        try:
+            return cls.parse(Path(path).read_bytes())
+        except (OSError, PriceFileError) as error:
+            raise PriceFileError(f"{path}: cannot be read as a price file: {error}") from error
+
+    def estimate(self, line: Line) -> Estimate:
+        """Return what a line costs; its fields are those of `llm.request`."""
+        usage = read_usage(line)
+        if line.get("response_cache_hit"):
+            return _NOTHING_OWED["response_cache_hit"]
+        if usage.output_tokens is None and _is_refused(line):
+            return _NOTHING_OWED["refused_by_provider"]
+        cell = self._cell(line, usage.input_tokens or 0)
+        if cell is None:
+            return _UNPRICED_MODEL
+        return _estimate(usage, cell)
+
+    def upper_bound_nano_usd(
+        self, line: Line, max_input_tokens: int | None, max_output_tokens: int | None
+    ) -> int | None:
+        """Return the most that a call can cost in 10⁻⁹ USD: every token in the dearest class that it may be in.
+
+        Args:
+            line: What is known before the call: `ts`, `provider`, `model`, `service_tier`, ….
+            max_input_tokens: None is unknown.
+            max_output_tokens: None is unknown.
+
+        Returns:
+            None when the model is unpriced or a length is unknown.
+        """
+        if max_input_tokens is None or max_output_tokens is None:
+            return None
+        cell = self._cell(line, max_input_tokens)
+        if cell is None:
+            return None
+        prices = cell.agreed or cell.listed
+        dearest_in = max((price for name in _INPUT_CLASSES if (price := prices[name]) is not None), default=None)
+        dearest_out = max((price for name in _OUTPUT_CLASSES if (price := prices[name]) is not None), default=None)
+        if (dearest_in is None and max_input_tokens) or (dearest_out is None and max_output_tokens):
+            return None
+        pico = max_input_tokens * (dearest_in or 0) + max_output_tokens * (dearest_out or 0) + (prices["request"] or 0)
+        return -(-pico // 1000)
+
+    def _cell(self, line: Line, total_input: int) -> _Cell | None:
+        tier = priced_tier(line.get("service_tier"))
+        model = self._model(provider_name(str(line.get("provider") or "")), str(line.get("model") or ""))
+        if tier is None or model is None:
+            return None
+        place = str(line.get("inference_geo") or line.get("region") or "").lower()
+        moment = _moment(line.get("ts"))
+        return model.cell(tier, place, str(line.get("provider_account") or ""), total_input, moment)
+
+    def _model(self, provider: str, name: str) -> _Model | None:
+        of_provider = self._rows.get(provider)
+        if of_provider is None:
+            return None
+        name = model_lookup_name(name)
+        model = name if name in of_provider else self._aliases.get(provider, {}).get(name)
+        if model is None or model not in of_provider:
+            return None
+        known = self._models.get((provider, model))
+        if known is None:
+            multipliers = [row[1:] for row in self._multipliers if row[0] == provider and row[3] in ("", model)]
+            terms = [row[1:] for row in self._terms if row[0] == provider and row[2] in ("", model)]
+            known = self._models[provider, model] = _Model(of_provider[model], multipliers, terms)
+        return known
+
+
+_INPUT_CLASSES: Final = tuple(name for name in TOKEN_CLASSES if not name.startswith("output"))
+_OUTPUT_CLASSES: Final = (
+    "output",
+    "output_audio",
+    *(part for part, whole in PART_CLASSES.items() if whole == "output"),
+)
+
+
+# -- which price ------------------------------------------------------------------------------------------------
+
+
+class _Row(NamedTuple):
+    usage_class: str
+    service_tier: str
+    context_from: int
+    region: str
+    minute_from: int | None
+    minute_to: int | None
+    valid_from: int
+    valid_to: int | None
+    pico_usd: int
+    precedence: int
+
+
+class _Factor(NamedTuple):
+    dimension: str
+    value: str
+    model: str
+    micro: int
+    valid_from: int
+    valid_to: int | None
+
+
+class _Term(NamedTuple):
+    account: str
+    model: str
+    usage_class: str
+    service_tier: str
+    discount_e4_pct: int | None
+    pico_usd: int | None
+    valid_from: int
+    valid_to: int | None
+
+
+class _Key(NamedTuple):
+    """What is alike for all requests of a cell: names that prices speak of, or '' for the rest, and starts of spans."""
+
+    tier: str
+    place: str
+    account: str
+    context_from: int
+    second: int
+    minute: int
+
+
+class _Model:
+    """The prices of one model, by everything that they depend on."""
+
+    def __init__(self, rows: list[list[Any]], factors: list[list[Any]], terms: list[list[Any]]) -> None:
+        self._rows = [_Row(*row) for row in rows]
+        self._factors = [_Factor(*row) for row in factors]
+        self._terms = [_Term(*row) for row in terms]
+        dated: list[_Row | _Factor | _Term] = [*self._rows, *self._factors, *self._terms]
+        ends = {row.valid_to for row in dated if row.valid_to is not None}
+        self._moments = sorted({row.valid_from for row in dated} | ends)
+        self._contexts = sorted({row.context_from for row in self._rows} | {0})
+        windows = [(row.minute_from, row.minute_to) for row in self._rows if row.minute_from is not None]
+        self._minutes = sorted({0, *(minute for window in windows for minute in window if minute is not None)})
+        places = [factor.value for factor in self._factors if factor.dimension != "speed"]
+        self._has_regional = "regional" in places
+        self._places = {*places, *(row.region for row in self._rows if row.region)} - {"regional"}
+        if self._has_regional:
+            self._places |= {"", "global"}
+        self._tiers = {row.service_tier for row in self._rows} - {_STANDARD}
+        self._tiers |= {factor.value for factor in self._factors if factor.dimension == "speed"}
+        self._tiers |= {term.service_tier for term in self._terms if term.service_tier}
+        self._accounts = {term.account for term in self._terms if term.account}
+        self._cells: dict[_Key, _Cell | None] = {}
+
+    def cell(self, tier: str, place: str, account: str, total_input: int, moment: datetime) -> _Cell | None:
+        """Return the prices that hold, or None when there are none."""
+        second = int(moment.timestamp())  # prices change on whole seconds; what is left of the second changes nothing
+        minute = moment.hour * 60 + moment.minute
+        if place not in self._places:
+            place = "regional" if self._has_regional else ""
+        named = tier if tier in self._tiers else ""
+        account = account if account in self._accounts else ""
+        context = max(bound for bound in self._contexts if bound == 0 or total_input > bound)
+        span = bisect_right(self._moments, second) - 1
+        if span < 0:
+            return None
+        start = self._minutes[bisect_right(self._minutes, minute) - 1]
+        key = _Key(named, place, account, context, self._moments[span], start)
+        if key not in self._cells:
+            self._cells[key] = self._make(key)
+        return self._cells[key]
+
+    def _make(self, key: _Key) -> _Cell | None:
+        tier, place, at = key.tier or _STANDARD, key.place, key.second
+        fitting = [
+            row
+            for row in self._rows
+            if _holds(row, at)
+            and row.service_tier in (tier, _STANDARD)
+            and row.region in (place, "")
+            and row.context_from <= key.context_from
+            and _is_hour_of(row, key.minute)
+        ]
+        # The last of a class is its best.
+        chosen = {row.usage_class: row for row in sorted(fitting, key=lambda row: _rank(row, tier, place))}
+        if not chosen:
+            return None
+        in_force = [factor for factor in self._factors if _holds(factor, at)]
+        by_place = [f.micro for f in in_force if f.dimension != "speed" and f.value == place]
+        by_speed = [f.micro for f in in_force if f.dimension == "speed" and f.value == tier]
+        listed = {
+            name: _times(
+                row.pico_usd,
+                max(by_place, default=_MICRO) if row.region == "" and name in PRICED_PER_TOKEN else _MICRO,
+                max(by_speed, default=_MICRO) if row.service_tier != tier and name in PRICED_PER_TOKEN else _MICRO,
+            )
+            for name, row in chosen.items()
+        }
+        agreed = self._agreed(listed, key)
+        return _Cell(_with_fallbacks(listed, {}), None if agreed is None else _with_fallbacks(listed, agreed))
+
+    def _agreed(self, listed: dict[str, int], key: _Key) -> dict[str, int] | None:
+        terms = [
+            term
+            for term in self._terms
+            if _holds(term, key.second) and term.account in (key.account, "") and term.service_tier in (key.tier, "")
+        ]
+        agreed: dict[str, int] = {}
+        has_terms = False
+        for name in PRICE_CLASSES:
+            fitting = [
+                term
+                for term in terms
+                if term.usage_class in (name, "") and (term.pico_usd is None or name in PRICED_PER_TOKEN)
+            ]
+            if not fitting:
+                continue
+            has_terms = True
+            # The most specific wins: by account, then model, then class, then tier.
+            best = max(fitting, key=_specificity)
+            if best.pico_usd is not None:
+                agreed[name] = best.pico_usd
+            elif name in listed:
+                agreed[name] = _rounded(listed[name] * (_MICRO - (best.discount_e4_pct or 0)), _MICRO)
+        return agreed if has_terms else None
+
+
+def _rank(row: _Row, tier: str, place: str) -> tuple[bool, bool, int, bool, int]:
+    has_hours = row.minute_from is not None
+    return (row.service_tier == tier, row.region == place, row.precedence, has_hours, row.context_from)
+
+
+def _specificity(term: _Term) -> tuple[bool, bool, bool, bool]:
+    return (term.account != "", term.model != "", term.usage_class != "", term.service_tier != "")
+
+
+def _holds(row: _Row | _Factor | _Term, at: int) -> bool:
+    return row.valid_from <= at and (row.valid_to is None or at < row.valid_to)
+
+
+def _is_hour_of(row: _Row, minute: int) -> bool:
+    if row.minute_from is None or row.minute_to is None:
+        return True
+    if row.minute_from < row.minute_to:
+        return row.minute_from <= minute < row.minute_to
+    return minute >= row.minute_from or minute < row.minute_to
+
+
+def _times(pico_usd: int, *micros: int) -> int:
+    product, divisor = pico_usd, 1
+    for micro in micros:
+        if micro != _MICRO:
+            product, divisor = product * micro, divisor * _MICRO
+    return _rounded(product, divisor)
+
+
+def _rounded(product: int, divisor: int) -> int:
+    """Return a quotient to the nearest whole, halves away from zero, as a cast to twelve digits does."""
+    quotient = (2 * abs(product) + divisor) // (2 * divisor)
+    return quotient if product >= 0 else -quotient
+
+
+def _with_fallbacks(listed: Mapping[str, int], agreed: Mapping[str, int]) -> Prices:
+    """Return a price for every class: its own, else that of what stands in for it.
+
+    A part of another class has no price where it would be the price of the whole: its tokens are charged there.
+    """
+
+    def own(name: str) -> int | None:
+        return agreed.get(name, listed.get(name))
+
+    prices: dict[str, int | None] = {}
+    for name in PRICE_CLASSES:
+        whole = PART_CLASSES.get(name)
+        is_past_whole = False
+        for candidate in (name, *FALLBACK_CLASSES.get(name, ())):
+            if candidate == whole:
+                is_past_whole = True
+                continue
+            if is_past_whole and (
+                candidate in FALLBACK_CLASSES.get(str(whole), ()) or listed.get(str(whole)) is not None
+            ):
+                continue
+            if (price := own(candidate)) is not None:
+                prices[name] = price
+                break
+        else:
+            prices[name] = None
+    return prices
+
+
+# -- what it comes to -------------------------------------------------------------------------------------------
+
+
+def _is_refused(line: Line) -> bool:
+    """Whether the provider refused the call: nothing is owed for that."""
+    status = line.get("http_status")
+    if line.get("outcome") == "rate_limited":
+        return True
+    return isinstance(status, int) and 400 <= status <= 499 and status not in _STILL_COUNTS
+
+
+def _estimate(usage: Usage, cell: _Cell) -> Estimate:
+    prices = cell.listed
+    has_token_price = prices["input"] is not None or prices["output"] is not None
+    has_token_count = usage.input_tokens is not None or usage.output_tokens is not None
+    things = usage.things
+    has_apiece_price = any(prices[name] is not None for name in ("request", *APIECE_CLASSES))
+    has_apiece_cost = prices["request"] is not None or any(
+        prices[name] is not None and things.get(name) is not None for name in APIECE_CLASSES
+    )
+    # A call is billed by its tokens or apiece, never by both: an image or a second of speech is tokens too.
+    is_apiece = (has_apiece_price and not has_token_price) or (has_apiece_cost and not has_token_count)
+
+    def cost(of: Prices) -> int | None:
+        return _cost(usage, of, is_apiece=is_apiece, has_apiece_cost=has_apiece_cost)
+
+    list_cost = cost(prices)
+    if list_cost is not None:
+        return Estimate("priced", list_cost, list_cost if cell.agreed is None else cost(cell.agreed))
+    if is_apiece:
+        is_unknown = not has_apiece_cost
+    else:
+        is_unknown = usage.class_tokens["input"] is None or usage.class_tokens["output"] is None
+    return Estimate("usage_unknown" if is_unknown else "unpriced_usage_class", None, None)
+
+
+def _cost(usage: Usage, prices: Prices, *, is_apiece: bool, has_apiece_cost: bool) -> int | None:
+    """Return the cost in 10⁻¹² USD; None when a count or the price of one is unknown."""
+    costs: list[int | None] = [prices["request"] or 0]
+    if not is_apiece:
+        costs += [_class_cost(usage.class_tokens[name], prices[name]) for name in TOKEN_CLASSES]
+        costs += [_part_cost(usage, part, whole, prices) for part, whole in PART_CLASSES.items()]
+    costs += [_thing_cost(usage.things.get(name), prices[name]) for name in EXTRA_CLASSES]
+    if is_apiece:
+        apiece = [_thing_cost(usage.things.get(name), prices[name]) or 0 for name in APIECE_CLASSES]
+        costs.append(sum(apiece) if has_apiece_cost else None)
+    total = 0
+    for each in costs:
+        if each is None:
+            return None
+        total += each
+    return total
+
+
+def _class_cost(tokens: int | None, pico_usd: int | None) -> int | None:
+    if tokens == 0:
+        return 0
+    return None if tokens is None or pico_usd is None else tokens * pico_usd
+
+
+def _part_cost(usage: Usage, part: str, whole: str, prices: Prices) -> int:
+    """Return what a part costs more than the class that its tokens are counted in."""
+    count, of_part, of_whole = usage.parts.get(part), prices[part], prices[whole]
+    tokens = usage.class_tokens[whole]
+    if not count or count < 0 or of_part is None or of_whole is None or tokens is None:
+        return 0
+    return min(count, tokens) * (of_part - of_whole)
+
+
+def _thing_cost(millionths: int | None, pico_usd: int | None) -> int | None:
+    if not millionths:
+        return 0
+    return None if pico_usd is None else _rounded(millionths * pico_usd, _MICRO)
+
+
+def _moment(ts: object) -> datetime:
+    """Return when a call started; now, when its line does not say."""
+    if isinstance(ts, str):
+        return datetime.fromisoformat(ts).astimezone(UTC)
+    if isinstance(ts, int):
+        return datetime.fromtimestamp(ts / 1000, UTC)
+    return datetime.now(UTC)
