@@ -241,6 +241,27 @@ def check_focus(month: Annotated[str, typer.Argument(help="YYYY-MM, of UTC days.
         _fail("\n".join(report.failures))
 
 
+@app.command()
+def report(
+    month: Annotated[str, typer.Argument(help="YYYY-MM, of UTC days.")],
+    into: Annotated[Path | None, typer.Option(help="The folder; default TRUEUP_HOME/reports.")] = None,
+    home: HomeOption = None,
+) -> None:
+    """Write a month's report for finance, as one HTML file and one PDF; of the closed month where there is one."""
+    from orchestration.closing.errors import ClosingError  # noqa: PLC0415
+    from orchestration.monthly.figures import NothingPublishedError  # noqa: PLC0415
+    from orchestration.monthly.report import write_report  # noqa: PLC0415
+    from orchestration.publishing.errors import NotPublishedError  # noqa: PLC0415
+
+    try:
+        with _console.status("reading the month"):
+            written = write_report(_settings(home), month, into)
+    except (ClosingError, NotPublishedError, NothingPublishedError) as error:
+        _fail(str(error))
+    standing = "closed" if written.is_closed else "open, its figures may still change"
+    _console.print(f"{month} ({standing}): {written.html}, {written.pdf}", soft_wrap=True, highlight=False)
+
+
 @app.command("check-metrics")
 def check_the_metrics(home: HomeOption = None) -> None:
     """Ask MetricFlow, which it installs beside, for every metric, and compare it with its mart."""
@@ -258,6 +279,44 @@ def check_the_metrics(home: HomeOption = None) -> None:
     _console.print(
         f"MetricFlow: {report.metrics_count} metrics equal their marts in {report.values_count:,} values",
         highlight=False,
+    )
+
+
+@app.command("superset-bundle")
+def superset_bundle(
+    into: Annotated[Path | None, typer.Option(help="The zip; default TRUEUP_HOME/superset/trueup.zip.")] = None,
+    published: Annotated[Path | None, typer.Option(help="The published folder as Superset sees it.")] = None,
+    home: HomeOption = None,
+) -> None:
+    """Write datasets, charts and a dashboard for Apache Superset as the zip that `superset import-dashboards` takes."""
+    from orchestration.bi.bundle import write_bundle  # noqa: PLC0415
+    from orchestration.publishing.errors import NotPublishedError  # noqa: PLC0415
+
+    settings = _settings(home)
+    target = into or settings.home / "superset" / "trueup.zip"
+    try:
+        write_bundle(settings.published, target, seen_at=published)
+    except NotPublishedError as error:
+        _fail(str(error))
+    _console.print(f"superset import-dashboards --path {target} --username admin", soft_wrap=True, highlight=False)
+
+
+@app.command("check-superset")
+def check_the_superset_bundle(home: HomeOption = None) -> None:
+    """Import the bundle into a Superset of its own and compare every chart with the marts."""
+    from orchestration.bi.superset import check_superset  # noqa: PLC0415
+    from orchestration.environments import ProgramUnavailableError  # noqa: PLC0415
+    from orchestration.publishing.errors import NotPublishedError  # noqa: PLC0415
+
+    try:
+        with _console.status("Superset is at work"):
+            report = check_superset(_settings(home))
+    except (NotPublishedError, ProgramUnavailableError) as error:
+        _fail(f"not tried in Superset: {error}")
+    if report.differences:
+        _fail("\n".join(report.differences))
+    _console.print(
+        f"Superset: {report.charts_count} charts equal the marts in {report.values_count:,} values", highlight=False
     )
 
 

@@ -43,6 +43,20 @@ def test_check_name(node: Mapping[str, Any]) -> str:
     return node["name"]
 
 
+def exposure_specs(manifest: DbtManifest) -> list[dg.AssetSpec]:
+    """Return one asset for each reader that an exposure names, so that lineage does not end at the marts."""
+    return [
+        dg.AssetSpec(
+            key=dg.AssetKey(["readers", exposure["name"]]),
+            deps=[model_key(manifest.models[parent]) for parent in exposure["depends_on"]["nodes"]],
+            description=exposure["description"],
+            group_name="readers",
+            kinds={exposure["type"]},
+        )
+        for exposure in manifest.exposures.values()
+    ]
+
+
 def model_specs(manifest: DbtManifest, op: DbtOp, landed_keys: LandedKeys) -> list[dg.AssetSpec]:
     """Return one asset for each model of `op`.
 

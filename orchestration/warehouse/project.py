@@ -92,6 +92,11 @@ class DbtManifest:
         return self._content["sources"]
 
     @property
+    def exposures(self) -> Mapping[str, Mapping[str, Any]]:
+        """Readers of models by unique id."""
+        return self._content["exposures"]
+
+    @property
     def groups(self) -> Mapping[str, Mapping[str, Any]]:
         """Groups by unique id."""
         return self._content["groups"]

@@ -34,10 +34,15 @@ ASKED_FOR = {
 
 
 @cache
+def read(file: Path) -> dict[str, Any]:
+    return yaml.load(file.read_text(), yaml.CSafeLoader) or {}
+
+
+@cache
 def of_kind(kind: str) -> list[dict[str, Any]]:
     """Every entry of one kind in the project's YAML."""
     files = sorted((PROJECT / "models").rglob("*.yml"))
-    return [entry for file in files for entry in (yaml.safe_load(file.read_text()) or {}).get(kind, [])]
+    return [entry for file in files for entry in read(file).get(kind, [])]
 
 
 @cache

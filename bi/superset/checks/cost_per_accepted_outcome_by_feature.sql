@@ -1,0 +1,2 @@
+select usage_date, feature, cost_per_accepted_outcome_usd
+from unit_economics_by_feature_day

@@ -1,0 +1,13 @@
+"""Who reads the marts, as dbt's exposures name them. Nothing here runs."""
+
+import dagster as dg
+
+from orchestration.settings import Settings
+from orchestration.warehouse.assets import exposure_specs
+from orchestration.warehouse.project import DbtManifest, prepared_manifest
+
+
+@dg.definitions
+def readers() -> dg.Definitions:
+    """Return an asset for each reader."""
+    return dg.Definitions(assets=exposure_specs(DbtManifest.read(prepared_manifest(Settings.from_env()))))
