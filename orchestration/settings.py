@@ -105,6 +105,23 @@ class Settings:
         return self.secret("TRUEUP_LEDGER_URL")
 
     @property
+    def otlp_endpoint(self) -> str | None:
+        """Where the daily figures are sent as metrics (`TRUEUP_OTLP_ENDPOINT`, an OTLP/HTTP URL); None: nowhere."""
+        return self.secret("TRUEUP_OTLP_ENDPOINT")
+
+    @property
+    def otlp_tenants(self) -> int:
+        """How many of the dearest tenants have metrics of their own (`TRUEUP_OTLP_TENANTS`, default 0).
+
+        Raises:
+            SettingsError: It is no whole number.
+        """
+        raw = self.secret("TRUEUP_OTLP_TENANTS") or "0"
+        if not raw.isdecimal():
+            raise SettingsError(f"TRUEUP_OTLP_TENANTS must be a whole number, got {raw!r}")
+        return int(raw)
+
+    @property
     def sample(self) -> Path:
         """Folder of the generated sample company."""
         return self.home / "sample"

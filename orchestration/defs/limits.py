@@ -3,6 +3,7 @@
 The counters are compared only where a store is named (`TRUEUP_LEDGER_URL`); otherwise that asset does not exist.
 """
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -66,7 +67,7 @@ def limits() -> dg.Definitions:
         ],
         description="The budget counters of the request path, corrected by the effective cost of the marts.",
     )
-    def counters() -> dg.MaterializeResult[Any]:
+    def counters() -> Iterator[dg.MaterializeResult[Any]]:
         from orchestration.limits.counters import correct_counters  # noqa: PLC0415 - an optional client
 
         settings = Settings.from_env()
@@ -85,7 +86,7 @@ def limits() -> dg.Definitions:
         metadata: dict[str, Any] = {"breaches": len(off)}
         if off:
             metadata["breaching_rows"] = dg.MetadataValue.table(breaching)
-        return dg.MaterializeResult(
+        yield dg.MaterializeResult(
             metadata={"accounts": len(drifts), "seeded": sum(drift.was_lost for drift in drifts)},
             check_results=[
                 dg.AssetCheckResult(
