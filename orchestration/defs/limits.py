@@ -30,12 +30,15 @@ def limits() -> dg.Definitions:
         deps=[PUBLISHED_MARTS],
         group_name="limits",
         kinds={"json"},
-        description="`limits.json` from plans and budgets, and `switches.json` as alerts and people ask for.",
+        description="`limits.json` from plans and budgets, `switches.json` as alerts and people ask for, and prices.",
     )
     def published_limits(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+        from orchestration.limits.prices import publish_prices  # noqa: PLC0415
         from orchestration.limits.publish import publish_limits  # noqa: PLC0415 - pydantic models, 30 ms
 
         settings = Settings.from_env()
+        overrides = (settings.home / "pricing").glob("*.csv")
+        prices_version, prices_are_new = publish_prices(settings.limits, settings.pricing, overrides)
         result = publish_limits(settings.published, settings.limits, settings.pricing, datetime.now(UTC))
         for name in result.proposed:
             context.log.warning("switch %s is proposed; `make switch ACTIVATE=%s` throws it", name, name)
@@ -46,7 +49,8 @@ def limits() -> dg.Definitions:
                 "limits": result.limits_count,
                 "active_switches": result.active_count,
                 "proposed_switches": len(result.proposed),
-                "unchanged": not result.is_new,
+                "prices_version": prices_version,
+                "unchanged": not (result.is_new or prices_are_new),
             }
         )
 

@@ -7,6 +7,7 @@ has thrown which switch, and comparing counters with what calls did cost. Does n
 The folder, `TRUEUP_HOME/limits`:
 
     limits.json -> limits-<version>.json      who may spend how much; three versions are kept
+    prices.json.gz -> prices-<version>.json.gz    what a call costs, by the price book
     switches.json -> switches-<version>.json  what is switched off or down now
     switch_events.jsonl                       who proposed, threw and lifted each switch, when and why: never rewritten
 """

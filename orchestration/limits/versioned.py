@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -38,19 +38,30 @@ def publish_document(folder: Path, name: str, document: Mapping[str, Any], now: 
         return current, False
     version = f"{now.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{digest}"
     content = {**document, "version": version, "published_at": now.astimezone(UTC).isoformat()}
+
+    def write(target: Path) -> None:
+        target.write_text(json.dumps(content, indent=1))
+
+    install_version(folder, name, ".json", version, write)
+    return version, True
+
+
+def install_version(folder: Path, name: str, suffix: str, version: str, write: Callable[[Path], object]) -> None:
+    """Let `write` make a file, name it `<name>-<version><suffix>`, and let the link `<name><suffix>` name it."""
     staged = folder / f".{name}-{version}.staged"
-    with staged.open("w") as file:
-        json.dump(content, file, indent=1)
-        file.flush()
+    write(staged)
+    with staged.open("rb") as file:
         os.fsync(file.fileno())
-    target = folder / f"{name}-{version}.json"
+    target = folder / f"{name}-{version}{suffix}"
     staged.replace(target)
     staged_link = folder / f".{name}-{version}.link"
+    staged_link.unlink(missing_ok=True)
     staged_link.symlink_to(target.name)
-    staged_link.replace(link)
-    for old in sorted(folder.glob(f"{name}-*.json"))[:-_KEPT_VERSIONS]:
-        old.unlink(missing_ok=True)
-    return version, True
+    staged_link.replace(folder / f"{name}{suffix}")
+    versions = sorted(folder.glob(f"{name}-*{suffix}"), key=lambda path: (path.stat().st_mtime_ns, path.name))
+    for old in versions[:-_KEPT_VERSIONS]:
+        if old != target:
+            old.unlink(missing_ok=True)
 
 
 def _version(link: Path, name: str) -> str | None:
