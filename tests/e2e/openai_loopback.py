@@ -48,6 +48,9 @@ class OpenAiLoopback:
             if path.endswith("/embeddings"):
                 self.counted.append(Counted(path, 200, model, None, input_tokens))
                 return 200, _embeddings(model, input_tokens)
+            if path.endswith("/messages"):
+                self.counted.append(Counted(path, 200, model, f"msg_{number:06d}", input_tokens, 10 * number))
+                return 200, _message(f"msg_{number:06d}", model, input_tokens, 10 * number)
             response_id, output_tokens = f"chatcmpl-{number:06d}", 10 * number
             self.counted.append(Counted(path, 200, model, response_id, input_tokens, output_tokens))
             return 200, _completion(response_id, model, input_tokens, output_tokens)
@@ -81,6 +84,20 @@ def _embeddings(model: str, input_tokens: int) -> dict[str, Any]:
         "model": model,
         "data": [{"object": "embedding", "index": 0, "embedding": [0.25, 0.5]}],
         "usage": {"prompt_tokens": input_tokens, "total_tokens": input_tokens},
+    }
+
+
+def _message(response_id: str, model: str, input_tokens: int, output_tokens: int) -> dict[str, Any]:
+    """An answer in Anthropic's shape, for tests with both clients."""
+    return {
+        "id": response_id,
+        "type": "message",
+        "role": "assistant",
+        "model": model,
+        "content": [{"type": "text", "text": "answer text"}],
+        "stop_reason": "end_turn",
+        "stop_sequence": None,
+        "usage": {"input_tokens": input_tokens, "output_tokens": output_tokens, "service_tier": "standard"},
     }
 
 
