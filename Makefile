@@ -9,7 +9,7 @@ export FROM TO TENANT FEATURE ACTIVATE LIFT
 # pyright is a Node program; this one brings Node as a wheel and itself with it.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: help run explain test check ui dashboards bench bench-trueup prices close replay adjustments focus check-focus check-metrics switch fmt clean
+.PHONY: help run explain test prove check ui dashboards bench bench-trueup prices close replay adjustments focus check-focus check-metrics switch fmt clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -29,6 +29,9 @@ ui: $(INSTALLED) ## serve the Dagster UI on 127.0.0.1:3000
 
 dashboards: $(INSTALLED) ## serve the dashboards on 127.0.0.1:8501
 	$(BIN)/python -m streamlit run dashboards/app.py
+
+prove: $(INSTALLED) ## break each promise in a copy and see that its test notices (minutes)
+	$(BIN)/python -m tests.broken_promises
 
 # Types and SQL take longest, one core each.
 check: $(INSTALLED) ## lint and type-check everything
