@@ -22,6 +22,8 @@ from orchestration.runtime.jobs import BUILD_JOB, MAIN_JOB, RunOptions, only_sou
 from orchestration.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
+    from orchestration.alerting.lifecycle import Event
+    from orchestration.alerting.store import IncidentStore
     from orchestration.connectors.base import Window
     from orchestration.runtime.run import RunOutcome
     from orchestration.runtime.terminal import RunProgress
@@ -55,13 +57,19 @@ def sample(
     requests: Annotated[int | None, typer.Option(help="Number of requests, about.")] = None,
     tenants: Annotated[int | None, typer.Option(help="Number of tenants.")] = None,
     seed: Annotated[int | None, typer.Option(help="Same seed, same company.")] = None,
+    *,
+    incidents: Annotated[bool, typer.Option(help="Whether anything goes wrong.")] = True,
 ) -> None:
     """Generate the sample company."""
     from orchestration.runtime.terminal import RunProgress  # noqa: PLC0415
 
     settings = _settings(home)
     with RunProgress(_console) as progress:
-        _generate(settings, progress, {"days": days, "requests": requests, "tenants": tenants, "seed": seed})
+        _generate(
+            settings,
+            progress,
+            {"days": days, "requests": requests, "tenants": tenants, "seed": seed, "incidents": incidents},
+        )
     _console.print(f"The sample company lies in {settings.sample}", soft_wrap=True)
 
 
@@ -397,6 +405,71 @@ def explain(
     print_change(change, _console)
 
 
+incidents_app = typer.Typer(help="What fires now; take it, silence it, send what waits.", invoke_without_command=True)
+app.add_typer(incidents_app, name="incidents")
+
+
+@incidents_app.callback()
+def incidents(context: typer.Context, home: HomeOption = None) -> None:
+    """List the incidents that last, the worst first."""
+    from orchestration.alerting.lifecycle import State  # noqa: PLC0415
+    from orchestration.alerting.show import print_incidents  # noqa: PLC0415
+    from orchestration.alerting.store import IncidentStore  # noqa: PLC0415
+
+    settings = _settings(home)
+    if context.invoked_subcommand is None:
+        store = IncidentStore(settings)
+        lasting = [one for one in store.incidents() if one.state is not State.RESOLVED]
+        print_incidents(lasting, store.deliveries(), _console)
+
+
+@incidents_app.command()
+def ack(
+    incident_id: Annotated[str, typer.Argument(help="Its id, or how that begins.")],
+    note: Annotated[str | None, typer.Option(help="What you will do.")] = None,
+) -> None:
+    """Take an incident: it no longer escalates by itself."""
+    _act_on_incident(lambda store, now: store.acknowledge(incident_id, now, note))
+
+
+@incidents_app.command("snooze")
+def snooze_incident(
+    incident_id: Annotated[str, typer.Argument(help="Its id, or how that begins.")],
+    hours: Annotated[float, typer.Option(min=0.01, max=24 * 90, help="For how long nobody is told.")] = 24,
+    note: Annotated[str | None, typer.Option(help="Why.")] = None,
+) -> None:
+    """Let nobody be told of an incident for a while; if it still fires then, they are."""
+    _act_on_incident(lambda store, now: store.snooze(incident_id, now + timedelta(hours=hours), now, note))
+
+
+@incidents_app.command()
+def send() -> None:
+    """Send the messages that are due; `trueup run` and the UI do so by themselves."""
+    _send_messages(_settings(None))
+
+
+def _act_on_incident(act: Callable[[IncidentStore, datetime], Event]) -> None:
+    from orchestration.alerting.lifecycle import LifecycleError  # noqa: PLC0415
+    from orchestration.alerting.store import IncidentStore  # noqa: PLC0415
+
+    try:
+        event = act(IncidentStore(_settings(None)), datetime.now(UTC))
+    except LifecycleError as error:
+        _fail(str(error))
+    _console.print(
+        f"{event.incident_id}: {event.key.alert_rule} of {event.key.scope_kind} {event.key.scope_id} is {event.state}",
+        soft_wrap=True,
+        highlight=False,
+    )
+
+
+def _send_messages(settings: Settings) -> None:
+    from orchestration.alerting.delivery import deliver_due  # noqa: PLC0415
+
+    if waiting := deliver_due(settings):
+        _console.print(f"Messages wait for an address of {', '.join(waiting)}", soft_wrap=True, highlight=False)
+
+
 def _settings(home: Path | None) -> Settings:
     if home is not None:
         os.environ["TRUEUP_HOME"] = str(home.expanduser().absolute())
@@ -519,6 +592,7 @@ def _run_and_report(settings: Settings, job_name: str, asked: Callable[[], Windo
         outcomes = [run_job(job_name)]
         if not outcomes[0].succeeded and only_sources_failed(outcomes[0].errors):
             outcomes.append(run_job(BUILD_JOB))
+    _send_messages(settings)
     _report(settings, outcomes)
 
 

@@ -90,6 +90,11 @@ class Settings:
         return self.home / "dagster"
 
     @property
+    def alerting(self) -> Path:
+        """Incidents, what people did about them, and what is yet to be sent: in no source, so it is not lost."""
+        return self.home / "alerting"
+
+    @property
     def warehouse_state(self) -> Path:
         """What the warehouse was last built from; removed together with the warehouse."""
         return self.home / "warehouse_state.json"

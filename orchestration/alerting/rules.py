@@ -1,7 +1,7 @@
 """The alert rules as reviewed CSV: what may stand in a row, and what is wrong with one.
 
-Belongs here: reading and judging `alert_rules.csv` and `alert_rule_overrides.csv`. Does not belong here: measuring
-(`alert_*` models of the dbt project read the same files), and lifecycle.
+Belongs here: reading and judging `alert_rules.csv`, `alert_rule_overrides.csv` and the channels that they name. Does
+not belong here: measuring (`alert_*` models of the dbt project read the same files), and lifecycle.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from orchestration.alerting.routing import CHANNELS_FILE, Channel
 
 RULES_FILE = "alert_rules.csv"
 OVERRIDES_FILE = "alert_rule_overrides.csv"
@@ -158,7 +160,7 @@ class RuleBook:
 
 
 def read_rule_book(folder: Path, today: date) -> RuleBook:
-    """Read both files of a folder.
+    """Read the files of a folder.
 
     Args:
         folder: `Settings.pricing`.
@@ -175,6 +177,13 @@ def read_rule_book(folder: Path, today: date) -> RuleBook:
         if row.rule not in names
     ]
     problems += _overlaps(overrides)
+    channels = [channel.channel for _, channel in _read(folder / CHANNELS_FILE, Channel, problems)]
+    problems += [
+        f"{RULES_FILE}, line {line}: channel: unknown channel {rule.channel!r}; "
+        f"{CHANNELS_FILE} has {', '.join(channels)}"
+        for line, rule in rules
+        if rule.channel not in channels
+    ]
     notices = [
         f"{OVERRIDES_FILE}, line {line}: the exemption of {row.scope_kind} {row.scope_id} from {row.rule} ended on "
         f"{row.valid_to} ({row.reason}); remove the row or give it a new end"

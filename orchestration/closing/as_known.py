@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+from orchestration.alerting.events import ensure_events_file
 from orchestration.closing.errors import ClosingError
 from orchestration.closing.price_book import PriceBook
 from orchestration.connectors.base import Window
@@ -123,7 +124,10 @@ def lay_out(settings: Settings, moment: datetime, into: Path, prices: PriceBook)
     _link_landing(settings.landing.resolve(), folder / "landing")
     (folder / "tmp").mkdir()
     prices.unpack(book=folder / "price_book", own=folder / "pricing")
-    return replace(settings, home=folder, as_known_at=moment.astimezone(UTC), pricing=folder / "price_book")
+    home = replace(settings, home=folder, as_known_at=moment.astimezone(UTC), pricing=folder / "price_book")
+    # Incidents are what people were told, not what was known; a past state has none.
+    ensure_events_file(home)
+    return home
 
 
 def _link_landing(landing: Path, links: Path) -> None:

@@ -9,10 +9,14 @@ Dagster raises no alert for a failed check by itself, and a run whose check does
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 
 import dagster as dg
 
+from orchestration.alerting.evaluation import note_checks
 from orchestration.alerting.message import FailedCheck, render
+from orchestration.settings import Settings
+from orchestration.warehouse.alerts import IN_BOUNDS
 
 _EVALUATIONS_A_TICK = 500
 
@@ -27,7 +31,7 @@ def notifications() -> dg.Definitions:
         name="failed_checks",
         minimum_interval_seconds=30,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Writes one message for each check that failed since the last tick.",
+        description="Logs each check that failed since the last tick, and tells people of those that changed.",
     )
     def failed_checks(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         records = context.instance.get_event_records(
@@ -38,9 +42,13 @@ def notifications() -> dg.Definitions:
             limit=_EVALUATIONS_A_TICK,
             ascending=True,
         )
-        failures = list(failures_of(records))
-        for failure in failures:
-            _log.warning("%s", render(failure))
+        evaluations = list(evaluations_of(records))
+        failures = [check for check, is_failing in evaluations if is_failing]
+        for check in failures:
+            _log.warning("%s", render(check))
+        # A breach is told by its incident, once; a check of data by its change.
+        of_data = [evaluation for evaluation in evaluations if evaluation[0].check != IN_BOUNDS]
+        note_checks(Settings.from_env(), of_data, datetime.now(UTC))
         if records:
             context.update_cursor(str(records[-1].storage_id))
         return dg.SkipReason(f"{len(records)} checks evaluated, {len(failures)} failed")
@@ -48,20 +56,18 @@ def notifications() -> dg.Definitions:
     return dg.Definitions(sensors=[failed_checks])
 
 
-def failures_of(records: Iterable[dg.EventLogRecord]) -> Iterator[FailedCheck]:
-    """Yield the failed ones of check evaluations, in their order."""
+def evaluations_of(records: Iterable[dg.EventLogRecord]) -> Iterator[tuple[FailedCheck, bool]]:
+    """Yield checks, and whether they failed, in their order."""
     for record in records:
         event = record.event_log_entry.dagster_event
         if event is None:
             continue
         evaluation = event.asset_check_evaluation_data
-        if evaluation.passed:
-            continue
         metadata: Mapping[str, dg.MetadataValue] = evaluation.metadata
         rows = metadata.get("breaching_rows")
         runbook = metadata.get("runbook")
         count = metadata.get("breaches") or metadata.get("failed_rows")
-        yield FailedCheck(
+        found = FailedCheck(
             asset=evaluation.asset_key.to_user_string(),
             check=evaluation.check_name,
             is_blocking=bool(evaluation.blocking),
@@ -72,3 +78,4 @@ def failures_of(records: Iterable[dg.EventLogRecord]) -> Iterator[FailedCheck]:
             rows=[row.data for row in rows.records] if isinstance(rows, dg.TableMetadataValue) else (),
             rows_count=count.value if isinstance(count, dg.IntMetadataValue) else None,
         )
+        yield found, not evaluation.passed

@@ -5,13 +5,15 @@ from typing import Any
 
 import dagster as dg
 
+from orchestration.alerting.events import events_file
+from orchestration.defs.incidents import INCIDENTS
 from orchestration.publishing.publish import publish
 from orchestration.runtime.instance import WAREHOUSE_POOL
 from orchestration.settings import Settings
 from orchestration.warehouse.assets import model_key
 from orchestration.warehouse.project import DbtManifest, DbtOp, prepared_manifest
 from orchestration.warehouse.runner import warehouse_lock
-from orchestration.warehouse.state import WarehouseState, stale_days
+from orchestration.warehouse.state import WarehouseState, files_fingerprint, fingerprint, stale_days
 
 PUBLISHED_MARTS = dg.AssetKey(["published", "marts"])
 
@@ -33,7 +35,8 @@ def publishing() -> dg.Definitions:
 
     @dg.asset(
         key=PUBLISHED_MARTS,
-        deps=[model_key(node) for node in public],
+        # Events of incidents are written by this run, and are a view in the warehouse.
+        deps=[*(model_key(node) for node in public), INCIDENTS],
         group_name="published",
         kinds={"parquet", "duckdb"},
         pool=WAREHOUSE_POOL,
@@ -43,7 +46,8 @@ def publishing() -> dg.Definitions:
         settings = Settings.from_env()
         with warehouse_lock(settings):
             state = WarehouseState.load(settings.warehouse_state, settings.warehouse)
-            wanted = state.parts.get(DbtOp.ROLLUP)
+            rolled_up = state.parts.get(DbtOp.ROLLUP)
+            wanted = rolled_up and fingerprint([rolled_up, files_fingerprint([events_file(settings)])])
             is_current = wanted is not None and state.parts.get(_PART) == wanted
             if is_current and not config.force and (settings.published / "marts.duckdb").exists():
                 return dg.MaterializeResult(metadata={"unchanged": True})

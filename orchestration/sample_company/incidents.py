@@ -133,6 +133,9 @@ def plan_incidents(options: SampleOptions, company: Company) -> IncidentPlan:
     def day(fraction: float) -> int:
         return min(last, int(fraction * days))
 
+    tier_move_day = day(0.72)
+    if not options.incidents:
+        return IncidentPlan((), tier_move_day)
     found = [
         Incident(
             IncidentKind.EMBEDDING_RUNAWAY, day(0.34), day(0.34), "embedding_overrun",
@@ -216,4 +219,4 @@ def plan_incidents(options: SampleOptions, company: Company) -> IncidentPlan:
                 tenant=company.rank(company_module.OUTGROWN_RANK),
             ),
         ]  # fmt: skip
-    return IncidentPlan(tuple(sorted(found, key=lambda one: (one.first_day, one.kind))), tier_move_day=day(0.72))
+    return IncidentPlan(tuple(sorted(found, key=lambda one: (one.first_day, one.kind))), tier_move_day)

@@ -27,6 +27,7 @@ class SampleOptions:
         tenants: Number of paying customers, at least 5.
         end_date: The last UTC day, inclusive.
         observed_share: Share, 0 to 1, of what OpenTelemetry and the gateway could see that they do export.
+        incidents: Whether anything goes wrong; without, every alert is a false one.
     """
 
     seed: int = 20
@@ -35,6 +36,7 @@ class SampleOptions:
     tenants: int = 85
     end_date: date = DEFAULT_END_DATE
     observed_share: float = 1.0
+    incidents: bool = True
 
     def __post_init__(self) -> None:
         for name, value, least in (("days", self.days, 1), ("tenants", self.tenants, 5)):

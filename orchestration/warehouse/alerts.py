@@ -23,6 +23,8 @@ IN_BOUNDS = "in_bounds"
 """Name of the check on every alert model."""
 
 _SHOWN_ROWS = 50
+_CHARTED_ROWS = 12
+_CHART_WIDTH = 30
 
 
 def alert_models(manifest: DbtManifest) -> list[Mapping[str, Any]]:
@@ -33,11 +35,15 @@ def alert_models(manifest: DbtManifest) -> list[Mapping[str, Any]]:
     )
 
 
-def runbook_path(node: Mapping[str, Any]) -> str:
-    """Return where the runbook lies in the repository: it is named by the rule, as `meta.alert.rule` says it."""
+def rule_of(node: Mapping[str, Any]) -> str:
+    """Return the rule of an alert model, as its `meta.alert.rule` says it."""
     meta: Mapping[str, Any] = node["config"].get("meta") or {}
-    rule: str = meta.get("alert", {}).get("rule", node["name"].removeprefix("alert_"))
-    return f"dbt_project/docs/alerts/{rule}.md"
+    return meta.get("alert", {}).get("rule", node["name"].removeprefix("alert_"))
+
+
+def runbook_path(node: Mapping[str, Any]) -> str:
+    """Return where the runbook lies in the repository."""
+    return f"dbt_project/docs/alerts/{rule_of(node)}.md"
 
 
 def alert_check_specs(manifest: DbtManifest) -> list[dg.AssetCheckSpec]:
@@ -85,6 +91,7 @@ def _check_result(
             records=[dg.TableRecord(_record(columns, row)) for row in rows[:_SHOWN_ROWS]],
             schema=dg.TableSchema(columns=[dg.TableColumn(column) for column in columns]),
         )
+        metadata["chart"] = dg.MetadataValue.md(chart([dict(zip(columns, row, strict=True)) for row in rows]))
     return dg.AssetCheckResult(
         asset_key=model_key(node),
         check_name=IN_BOUNDS,
@@ -93,6 +100,23 @@ def _check_result(
         description=f"{len(rows)} in breach; what to do: {runbook_path(node)}" if rows else None,
         metadata=metadata,
     )
+
+
+def chart(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the newest breaches as bars, each on the scale of its own observation and threshold (`│`)."""
+    lines: list[str] = []
+    for row in rows[:_CHARTED_ROWS]:
+        observed, threshold = row.get("observed"), row.get("threshold")
+        if observed is None or threshold is None:
+            continue
+        largest = max(abs(observed), abs(threshold)) or 1.0
+        bar = ["█"] * round(_CHART_WIDTH * abs(observed) / largest)
+        bar += [" "] * (_CHART_WIDTH + 1 - len(bar))
+        bar[min(round(_CHART_WIDTH * abs(threshold) / largest), _CHART_WIDTH)] = "│"
+        # Names are data: in a code block nothing of them is markup.
+        scope = str(row["scope_id"]).replace("`", "'").replace("\n", " ")[:24]
+        lines.append(f"{row['usage_date']} {scope:<24} {''.join(bar)} {observed:.6g} / {threshold:.6g}")
+    return "\n".join(["```", *lines, "```"])
 
 
 def _record(columns: Sequence[str], row: Sequence[Any]) -> dict[str, str | int | float | bool | None]:

@@ -15,7 +15,7 @@ from orchestration.alerting.message import FailedCheck, render
 from orchestration.alerting.rules import read_rule_book
 from orchestration.connectors.base import Window
 from orchestration.settings import PROJECT_ROOT
-from orchestration.warehouse.alerts import evaluate_alerts, runbook_path
+from orchestration.warehouse.alerts import chart, evaluate_alerts, runbook_path
 from orchestration.warehouse.project import DBT_PROJECT
 
 NODE: dict[str, Any] = {"schema": "alerts", "name": "alert_spikes", "config": {"meta": {}}}
@@ -73,6 +73,14 @@ def test_the_worst_row_gives_the_severity_and_many_rows_are_counted_not_shown(wa
     rows = result.metadata["breaching_rows"]
     assert isinstance(rows, dg.TableMetadataValue)
     assert len(rows.records) == 50
+
+
+def test_the_newest_breaches_are_a_chart_with_the_threshold_marked() -> None:
+    row = {"usage_date": date(2026, 10, 2), "scope_id": "t`2\n# x", "observed": 30.0, "threshold": 20.0}
+    above, below, fence = chart([row, row | {"observed": 10.0}]).splitlines()[1:]
+    assert above == "2026-10-02 t'2 # x                  ████████████████████│█████████  30 / 20"
+    assert below == "2026-10-02 t'2 # x                  ███████████████               │ 10 / 20"
+    assert fence == "```"
 
 
 def test_no_breach_on_the_days_is_a_passed_check(warehouse: Path) -> None:

@@ -24,11 +24,13 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from orchestration.alerting.events import ensure_events_file
 from orchestration.connectors.base import TableKind, TableSpec, Window
 from orchestration.landing.results import PullResult
 from orchestration.landing.schemas import all_table_specs, data_schema, ensure_schema_files
 from orchestration.landing.store import LandingStore
 from orchestration.pricebook.terms import MULTIPLIER_COLUMNS, TERM_COLUMNS
+from orchestration.settings import Settings
 from orchestration.warehouse.args import event_time_arguments
 
 PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
@@ -99,6 +101,7 @@ class Company:
         company = cls(dbt, home)
         (home / "tmp").mkdir(parents=True)
         ensure_schema_files(home / "landing")
+        ensure_events_file(Settings(home=home))
         _write_csv(home / "seeds" / "model_prices.csv", PRICE_COLUMNS, prices)
         _write_csv(home / "seeds" / "price_overrides.csv", PRICE_COLUMNS, [])
         _write_csv(home / "seeds" / "model_aliases.csv", ["provider", "alias", "model", "source", "note"], ALIASES)

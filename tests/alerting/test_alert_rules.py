@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
 import pytest
 
+from orchestration.alerting.routing import CHANNELS_FILE
 from orchestration.alerting.rules import OVERRIDES_FILE, RULES_FILE, RuleBook, RuleOverride, read_rule_book
 from orchestration.settings import PROJECT_ROOT
 
@@ -30,6 +32,7 @@ def read(folder: Path, overrides: Sequence[Mapping[str, str]] = (), rule: Mappin
     with (SHIPPED / RULES_FILE).open(newline="") as handle:
         rules = list(csv.DictReader(handle))
     rules[0] |= rule or {}
+    shutil.copyfile(SHIPPED / CHANNELS_FILE, folder / CHANNELS_FILE)
     for name, columns, rows in (
         (RULES_FILE, list(rules[0]), rules),
         (OVERRIDES_FILE, list(RuleOverride.model_fields), overrides),
@@ -55,6 +58,7 @@ def test_the_shipped_rules_are_sound() -> None:
         ({"threshold": "nan"}, "line 2: threshold: "),
         ({"comparator": "below_times"}, "below_times needs a threshold under 1"),
         ({"floor": ""}, "floor and floor_unit go together"),
+        ({"channel": "pager"}, "line 2: channel: unknown channel 'pager'; alert_channels.csv has on_call, "),
         ({"action": "shout"}, "line 2: action: "),
         ({"action": "none", "automatic": "true"}, "automatic needs an action"),
         ({"runbook": "docs/alerts/other.md"}, "the runbook must be docs/alerts/tenant_spend_spike.md"),

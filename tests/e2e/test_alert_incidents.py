@@ -1,0 +1,93 @@
+"""Alerts on the small company: found by their rules on their days, kept as incidents, asked for in the UI."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import date
+from typing import Any
+
+import dagster as dg
+import pytest
+from company import LAST_DAY, Company
+
+from orchestration.alerting.store import IncidentStore
+from orchestration.publishing.reader import open_marts
+from orchestration.runtime.run import load_definitions
+
+#: Of what is planted in eight days, what passes the floors of its rule at four hundred requests a day.
+FOUND = {
+    "uninstrumented_service": ("unattributed_share", "provider", "openai"),
+    "embedding_runaway": ("embedding_overrun", "feature", "rag_answers"),
+    "untagged_traffic": ("unattributed_share", "org", "requests without a tenant"),
+    "unpriced_model": ("unpriced_requests", "model", "azure.ai.openai/gpt-internal-preview"),
+    "price_cut": ("price_changed", "model", "openai/gpt-4.1"),
+}
+
+
+def published(company: Company, sql: str) -> list[dict[str, Any]]:
+    with open_marts(company.home / "published") as marts:
+        cursor = marts.execute(sql)
+        names = [column[0] for column in cursor.description or []]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+@pytest.mark.parametrize("planted", FOUND)
+def test_what_is_planted_is_found_by_its_rule_on_its_first_day(small_company: Company, planted: str) -> None:
+    truth = json.loads((small_company.home / "sample" / "ground_truth.json").read_text())
+    (incident,) = [one for one in truth["incidents"] if one["id"] == planted]
+    rule, kind, scope = FOUND[planted]
+    assert incident["rule"] == rule
+    days = published(
+        small_company,
+        f"select usage_date from alerts where (alert_rule, scope_kind, scope_id) = ('{rule}', '{kind}', '{scope}')",
+    )
+    assert min(row["usage_date"] for row in days) == date.fromisoformat(incident["first_date"])
+
+
+def test_the_history_of_incidents_is_published_by_the_run_that_made_it(small_company: Company) -> None:
+    events = published(small_company, "select * from fct_alert_events order by recorded_at, event_id")
+    assert {row["event_id"] for row in events} == {
+        row["event_id"] for row in IncidentStore(small_company.settings).events()
+    }
+    opened = {row["incident_id"] for row in events if row["event_kind"] == "opened"}
+    assert opened == {row["incident_id"] for row in events} != set()
+    newest = {row["incident_id"]: row for row in events if row["is_newest"]}
+    assert newest.keys() == opened
+    alerts = published(
+        small_company,
+        f"select distinct alert_rule, scope_kind, scope_id from alerts where usage_date >= date '{LAST_DAY}' - 1",
+    )
+    lasting = [row for row in newest.values() if row["state"] != "resolved"]
+    assert {(row["alert_rule"], row["scope_kind"], row["scope_id"]) for row in lasting} == {
+        (row["alert_rule"], row["scope_kind"], row["scope_id"]) for row in alerts
+    }
+    assert {row["action"] for row in lasting} <= {"none", "throttle", "disable_feature", "degrade_model"}
+
+
+def test_somebody_takes_an_incident_and_the_list_says_so(changing_company: Company) -> None:
+    listed = changing_company.trueup("incidents")
+    assert listed.returncode == 0, listed.stdout + listed.stderr
+    lasting = [one for one in IncidentStore(changing_company.settings).incidents() if one.state == "open"]
+    assert all(one.incident_id in listed.stdout for one in lasting)
+    taken = changing_company.trueup("incidents", "ack", lasting[0].incident_id, "--note", "on it")
+    assert f"{lasting[0].incident_id}: {lasting[0].key.alert_rule}" in taken.stdout
+    assert "acknowledged" in changing_company.trueup("incidents").stdout
+    refused = changing_company.trueup("incidents", "snooze", "no such id")
+    assert refused.returncode == 1
+    assert "no incident whose id begins with 'no such id'" in refused.stdout
+
+
+def test_the_ui_says_why_spend_moved(small_company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRUEUP_HOME", str(small_company.home))
+    for name in set(os.environ) & {"TRUEUP_SOURCES", "TRUEUP_START_DATE", "TRUEUP_PRICING"}:
+        monkeypatch.delenv(name)
+    job = load_definitions().resolve_job_def("explain")
+    with dg.DagsterInstance.ephemeral() as instance:
+        config = {"ops": {"change_of_spend": {"config": {"to": LAST_DAY.isoformat()}}}}
+        run = job.execute_in_process(run_config=config, instance=instance)
+        (output,) = [event for event in run.all_events if event.event_type_value == "STEP_OUTPUT"]
+        metadata = output.step_output_data.metadata
+    answered = small_company.trueup("explain", "--to", LAST_DAY.isoformat())
+    assert str(metadata["sentence"].value) in " ".join(answered.stdout.split())
+    assert metadata["drivers"].value.records
