@@ -75,6 +75,9 @@ measured as (
   from compared
   inner join first_days on compared.tenant_id = first_days.tenant_id
   inner join {{ ref('stg_alert_rules__rules') }} as rules on rules.alert_rule = 'tenant_hour_spike'
+  cross join bounds
+  -- The first days that were filled have too few before them to be compared with.
+  where compared.usage_date >= bounds.first_date + rules.window_days * interval '1 day'
 ),
 
 broken as (
