@@ -77,6 +77,16 @@ focus: $(INSTALLED) ## export a month as FOCUS 1.4 and 1.2: MONTH=2026-10
 check-focus: $(INSTALLED) ## the same, judged by the official FOCUS validator (needs a Python 3.12 beside)
 	$(BIN)/trueup check-focus "$$MONTH"
 
+.PHONY: report superset-bundle check-superset
+report: $(INSTALLED) ## write a month's report for finance as HTML and PDF: MONTH=2026-10
+	$(BIN)/trueup report "$$MONTH"
+
+superset-bundle: $(INSTALLED) ## write datasets, charts and a dashboard for Apache Superset as a zip
+	$(BIN)/trueup superset-bundle
+
+check-superset: $(INSTALLED) ## import them into a Superset (an environment of its own), compare every chart with the marts
+	$(BIN)/trueup check-superset
+
 check-metrics: $(INSTALLED) ## ask MetricFlow for every metric and compare with its mart (an environment of its own)
 	$(BIN)/trueup check-metrics
 
