@@ -9,7 +9,7 @@ export FROM TO TENANT FEATURE ACTIVATE LIFT
 # pyright is a Node program; this one brings Node as a wheel and itself with it.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: help run explain test prove check ui dashboards bench bench-trueup prices close replay adjustments focus check-focus check-metrics switch fmt clean
+.PHONY: help run explain test prove check ui dashboards bench bench-trueup prices check-litellm close replay adjustments focus check-focus check-metrics switch fmt clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -61,6 +61,9 @@ bench-trueup: $(INSTALLED) ## measure splitting a bill over 10 M requests of one
 
 prices: $(INSTALLED) ## refresh the price book and print what changed
 	$(BIN)/python -m orchestration.pricebook refresh
+
+check-litellm: $(INSTALLED) ## hold the price book against LiteLLM's own cost function (an environment of its own; minutes)
+	$(BIN)/python -m orchestration.pricebook against-litellm
 
 close: $(INSTALLED) ## keep a month for good: MONTH=2026-10, and REASON="…" when days are not reconciled
 	$(BIN)/trueup close "$$MONTH" $(if $(REASON),--reason "$$REASON")

@@ -110,6 +110,7 @@ def test_a_moment_is_read_as_milliseconds_or_with_a_zone(landing, ts):
         ({"request_id": ...}, "missing:request_id"),
         ({"provider": ""}, "missing:provider"),
         ({"event": ...}, "missing:event"),
+        ({"ts": None}, "missing:ts"),
         ({"ts": "2026-10-01 10:00:00"}, "wrong_type:ts"),
         ({"ts": 1790848800}, "timestamp_out_of_range"),
         ({"ts": 0}, "timestamp_out_of_range"),

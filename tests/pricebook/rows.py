@@ -19,6 +19,7 @@ def price_row(
     price: str,
     *,
     usage_class: str = "input",
+    provider: str = "p",
     model: str = "m",
     valid: tuple[str, str | None] = ("1970-01-01", None),
     known: tuple[str, str | None] = ("1970-01-01", None),
@@ -29,7 +30,7 @@ def price_row(
 ) -> PriceRow:
     """A row with everything that a test does not care about filled in."""
     is_token = USAGE_CLASSES.get(usage_class) == "token"
-    full_key = PriceKey(provider="p", model=model, usage_class=usage_class, **key)  # type: ignore[arg-type]
+    full_key = PriceKey(provider=provider, model=model, usage_class=usage_class, **key)  # type: ignore[arg-type]
     start, end = (moment(text) if text else None for text in valid)
     known_from, known_to = (moment(text) if text else None for text in known)
     return PriceRow(
