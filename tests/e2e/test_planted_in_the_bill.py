@@ -103,6 +103,20 @@ def test_a5_what_tenants_cost_and_what_is_left_of_the_bills_are_the_bills(restat
     assert billed > (Decimal(0),)
 
 
+def test_what_tenants_bring_less_what_they_cost_is_revenue_less_the_bills(restated_company: Company) -> None:
+    """Exactly; what no bill has come for yet counts as estimated, and the nobody among the tenants is one of them."""
+    revenue, margin = ask(
+        restated_company, "select sum(revenue_usd), sum(gross_margin_usd) from gross_margin_by_tenant_month"
+    )
+    (billed,) = ask(restated_company, "select sum(billed_cost_usd) from fct_provider_charges")
+    (not_billed,) = ask(
+        restated_company,
+        "select coalesce(sum(effective_cost_usd), 0) from fct_llm_requests where cost_basis = 'estimated'",
+    )
+    assert revenue > 0
+    assert margin == revenue - billed - not_billed
+
+
 def test_a_request_is_billed_by_what_it_and_the_bill_name(restated_company: Company) -> None:
     """The sample's bills name projects and no keys; its gateway knows neither."""
     methods = ask(
