@@ -9,7 +9,7 @@ export FROM TO TENANT FEATURE ACTIVATE LIFT
 # pyright is a Node program; this one brings Node as a wheel and itself with it.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: help run explain test prove check ui dashboards bench bench-trueup prices check-litellm close replay adjustments focus check-focus check-metrics switch fmt clean
+.PHONY: help run explain test prove check ui dashboards test-browser bench-dashboards bench bench-trueup prices check-litellm close replay adjustments focus check-focus check-metrics switch fmt clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -29,6 +29,12 @@ ui: $(INSTALLED) ## serve the Dagster UI on 127.0.0.1:3000
 
 dashboards: $(INSTALLED) ## serve the dashboards on 127.0.0.1:8501
 	$(BIN)/python -m streamlit run dashboards/app.py
+
+test-browser: $(INSTALLED) ## look at every page in a real Chromium; pictures in $TRUEUP_HOME/browser
+	$(BIN)/pytest tests_browser
+
+bench-dashboards: $(INSTALLED) ## measure the pages on a year of 100 M requests (minutes; needs `make run` before)
+	$(BIN)/python -m benchmarks.dashboards
 
 prove: $(INSTALLED) ## break each promise in a copy and see that its test notices (minutes)
 	$(BIN)/python -m tests.broken_promises

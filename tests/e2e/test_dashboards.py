@@ -2,59 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from decimal import Decimal
+from functools import partial
 from typing import Any
-from xml.etree import ElementTree
 
 import duckdb
 import pytest
 from company import LAST_DAY, Company
-from streamlit.testing.v1 import AppTest
+from dashboard_page import Page, open_page
 
 from dashboards.words import count, percent, usd, usd_each
 from orchestration.publishing.reader import open_marts
 
-SCRIPT = """
-from dashboards.app import load
-from orchestration.settings import Settings
-load({page!r}, Settings.from_env())
-"""
-
-
-@dataclass(frozen=True)
-class Page:
-    """A page as its reader has it: tiles by label, and the rows of each table under its headers."""
-
-    tiles: dict[str, str]
-    tables: list[list[dict[str, str]]]
-    text: str
-
-    def table(self, *headers: str) -> list[dict[str, str]]:
-        """Return the first table that has these headers."""
-        return next(rows for rows in self.tables if rows and set(headers) <= rows[0].keys())
-
 
 @pytest.fixture
-def shown(small_company: Company, monkeypatch: pytest.MonkeyPatch) -> Any:
+def shown(small_company: Company) -> Callable[..., Page]:
     """Open a page of the small company."""
-    monkeypatch.setenv("TRUEUP_HOME", str(small_company.home))
-
-    def show(page: str, **link: str | list[str]) -> Page:
-        app = AppTest.from_string(SCRIPT.format(page=page), default_timeout=120)
-        for name, value in link.items():
-            app.query_params[name] = value
-        app.run()
-        assert not app.exception, app.exception[0].message
-        bodies = [element.proto.body for element in app.get("html")]
-        return Page(
-            tiles={tile.label: tile.value for tile in app.metric},
-            tables=[rows_of(body) for body in bodies if "<table" in body],
-            text="\n".join([*bodies, *(element.value for element in app.subheader)]),
-        )
-
-    return show
+    return partial(open_page, small_company.home)
 
 
 @pytest.fixture
@@ -62,18 +27,6 @@ def marts(small_company: Company) -> Iterator[duckdb.DuckDBPyConnection]:
     """What is published, as any reader opens it."""
     with open_marts(small_company.settings.published) as connection:
         yield connection
-
-
-def rows_of(body: str) -> list[dict[str, str]]:
-    """Read a table as a browser does."""
-    table = ElementTree.fromstring(body).find("table")  # noqa: S314 - our own table
-    assert table is not None
-    headers = ["".join(cell.itertext()) for cell in table.iter("th")]
-    return [
-        dict(zip(headers, ("".join(cell.itertext()) for cell in row.iter("td")), strict=True))
-        for body in table.iter("tbody")
-        for row in body.iter("tr")
-    ]
 
 
 def one(marts: duckdb.DuckDBPyConnection, sql: str, *values: Any) -> tuple[Any, ...]:
@@ -104,7 +57,7 @@ def test_overview(shown, marts):
     assert page.tiles["Rules in breach"] == count(breaches)
 
 
-@pytest.mark.parametrize("basis", ["effective", "contracted", "list"])
+@pytest.mark.parametrize("basis", ["effective", "list"])
 def test_features(shown, marts, basis):
     rows = {row["feature"]: row for row in shown("features", basis=basis).table("feature", "per accepted")}
     expected = marts.execute(
