@@ -224,16 +224,7 @@ def waterfall(
         add(label, level, level + amount, "worse" if amount > 0 else "better", usd_change(amount))
         level += amount
     add(end[0], begins, end[1], "total", usd(end[1]))
-    lookup = ", ".join(f"'{row['place']}': {_js(row['label'])}" for row in data)
-    base = alt.Chart(alt.Data(values=data)).encode(
-        y=alt.Y(
-            "place:O",
-            title=None,
-            axis=alt.Axis(
-                labelExpr=f"{{{lookup}}}[datum.value]", labelLimit=270, labelFontSize=12.5, labelColor=palette.text
-            ),
-        )
-    )
+    base = alt.Chart(alt.Data(values=data)).encode(y=alt.Y("place:O", axis=None))
     highest = max(row["at"] for row in data)
     room = 0.12 * (highest - float(begins))  # for the figure beside the longest bar
     x = alt.X(
@@ -249,11 +240,13 @@ def waterfall(
         legend=None,
         scale=alt.Scale(domain=["total", "worse", "better"], range=[palette.others, palette.worse, palette.better]),
     )
-    bars = base.mark_bar(height={"band": 0.62}).encode(
+    bars = base.mark_bar(height=11, yOffset=7).encode(
         x=x, x2="high:Q", color=colour, tooltip=_tooltips(label="driver", shown="effect")
     )
-    figures = base.mark_text(align="left", dx=6, color=palette.text).encode(x=alt.X("at:Q"), text="shown:N")
-    return _finished([bars, figures], palette, height=26 * len(data) + 30)
+    figures = base.mark_text(align="left", dx=6, dy=8, color=palette.text).encode(x=alt.X("at:Q"), text="shown:N")
+    # The words stand above their bar: beside it they would leave nothing of a telephone's width.
+    labels = base.mark_text(align="left", dy=-7, limit=340).encode(x=alt.value(0), text="label:N")
+    return _finished([bars, figures, labels], palette, height=34 * len(data) + 30)
 
 
 def stacked_bars(rows: Sequence[Row], label: str, parts: Mapping[str, str], palette: Palette) -> Chart:
@@ -354,11 +347,6 @@ def _pixel(value: Figure | None) -> float | None:
 def _label(text: str | None) -> str:
     shown = name(text)
     return shown if len(shown) <= _LONGEST_LABEL else shown[: _LONGEST_LABEL - 1] + "…"
-
-
-def _js(text: str) -> str:
-    """Return text as a string of Vega's expression language."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _levels(start: Decimal, steps: Sequence[tuple[str, Decimal]]) -> list[Decimal]:
