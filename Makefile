@@ -9,7 +9,7 @@ export FROM TO TENANT FEATURE ACTIVATE LIFT
 # pyright is a Node program; this one brings Node as a wheel and itself with it.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: help run explain test prove check ui dashboards test-browser bench-dashboards bench bench-trueup prices check-litellm close replay adjustments focus check-focus check-metrics switch fmt clean
+.PHONY: help run explain incidents test prove check ui dashboards test-browser bench-dashboards bench bench-trueup bench-alerts prices check-litellm close replay adjustments focus check-focus check-metrics switch fmt clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -20,6 +20,9 @@ run: $(INSTALLED) ## run the main job on the sample company and print the figure
 
 explain: $(INSTALLED) ## say why spend moved: FROM=2026-10-01 TO=2026-10-08 [TENANT=acme] [FEATURE=search], or TO alone
 	@$(BIN)/trueup explain $(if $(FROM),--from "$$FROM") --to "$$TO" $(if $(TENANT),--tenant "$$TENANT") $(if $(FEATURE),--feature "$$FEATURE")
+
+incidents: $(INSTALLED) ## list what fires now (`trueup incidents ack|snooze <id>` to take or silence one)
+	@$(BIN)/trueup incidents
 
 test: $(INSTALLED) ## run every test
 	$(BIN)/pytest -n 2
@@ -64,6 +67,9 @@ bench: $(INSTALLED) ## measure against hand-written DuckDB (minutes; 10 M reques
 
 bench-trueup: $(INSTALLED) ## measure splitting a bill over 10 M requests of one day
 	$(BIN)/python -m benchmarks.true_up
+
+bench-alerts: $(INSTALLED) ## measure what the alert rules find, and how often they cry without cause (many minutes)
+	$(BIN)/python -m benchmarks.alerts
 
 prices: $(INSTALLED) ## refresh the price book and print what changed
 	$(BIN)/python -m orchestration.pricebook refresh
