@@ -91,6 +91,8 @@ def test_every_public_mart_has_a_reader_that_is_named() -> None:
         ("focus_export", ["orchestration/focus"]),
         ("explanations", ["orchestration/explain"]),
         ("monthly_report", ["orchestration/monthly"]),
+        ("request_path_limits", ["orchestration/limits"]),
+        ("daily_metrics", ["orchestration/metrics"]),
     ],
 )
 def test_an_exposure_names_what_its_code_names(exposure: str, places: list[str]) -> None:
