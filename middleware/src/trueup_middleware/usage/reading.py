@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from functools import cache
 from typing import Any, Final, cast
 
 from trueup_middleware.names import provider_name
@@ -108,7 +109,7 @@ class _Counts:
     def __init__(self, line: Line) -> None:
         self._line = line
         usage, usage_api = line.get("usage"), line.get("usage_api")
-        self._usage: Mapping[str, Any] = cast("Mapping[str, Any]", usage) if isinstance(usage, Mapping) else {}
+        self._usage: Mapping[str, Any] = cast("Mapping[str, Any]", usage) if isinstance(usage, dict) else {}
         has_usage = usage is not None and usage_api is not None
         self._paths = USAGE_APIS.get(str(usage_api)) if has_usage else None
         self.input_includes_cache: bool = True if self._paths is None else self._paths["input_includes_cache"]
@@ -147,8 +148,8 @@ class _Counts:
             return None
         if isinstance(path, str):
             return _whole(self._value(path))
-        if isinstance(path, Mapping):
-            return self._of_modality(cast("Mapping[str, str]", path))
+        if isinstance(path, dict):
+            return self._of_modality(cast("dict[str, str]", path))
         counts = [count for each in path if (count := _whole(self._value(each))) is not None]
         return sum(counts) if counts else None
 
@@ -156,19 +157,24 @@ class _Counts:
         items = self._value(where["list"])
         if isinstance(items, list):
             for item in cast("list[Any]", items):
-                if isinstance(item, Mapping):
-                    counted = cast("Mapping[str, Any]", item)
+                if isinstance(item, dict):
+                    counted = cast("dict[str, Any]", item)
                     if counted.get("modality") == where["modality"]:
                         return _whole(counted.get("tokenCount"))
         return None
 
     def _value(self, path: str) -> Any:
         found: Any = self._usage
-        for name in path.removeprefix("$.").split("."):
-            if not isinstance(found, Mapping):
+        for name in _steps(path):
+            if not isinstance(found, dict):
                 return None
-            found = cast("Mapping[str, Any]", found).get(name)
+            found = cast("dict[str, Any]", found).get(name)
         return found
+
+
+@cache
+def _steps(path: str) -> tuple[str, ...]:
+    return tuple(path.removeprefix("$.").split("."))
 
 
 #: Class to the name of its count in `semantics.json` and the field of the line.
