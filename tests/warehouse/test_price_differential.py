@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,8 +19,10 @@ from price_differential import (
     read_known_sql_differences,
     reference_pricer,
 )
+from trueup_middleware.prices import PriceFile
 
 from orchestration.pricebook.book import PriceBook, load_book
+from orchestration.pricebook.export import write_price_file
 from orchestration.settings import PROJECT_ROOT
 
 SEEDS = PROJECT_ROOT / "pricing_seeds"
@@ -103,3 +106,20 @@ def test_the_warehouse_prices_every_request_as_the_book_does(
     ]
     assert wrong == []
     assert all(row["parts_usd"] == row["list_cost_usd"] == row["contracted_cost_usd"] for row in rows)
+
+
+def test_the_library_prices_every_request_as_the_book_does(
+    shipped: PriceBook, cases: list[Case], tmp_path: Path
+) -> None:
+    """The book in git through its export; `test_library_prices` holds what else moves a price against the warehouse."""
+    write_price_file(SEEDS, tmp_path / "prices.json.gz")
+    prices = PriceFile.load(tmp_path / "prices.json.gz")
+    some = cases[:4_000]
+    wrong = []
+    for case, expected in zip(some, reference_pricer(shipped)(some), strict=True):
+        line = _line(case)
+        found = prices.estimate(line | {"ts": case.started_at.isoformat(), "usage": case.usage})
+        cost_usd = None if found.list_cost_pico_usd is None else Decimal(found.list_cost_pico_usd).scaleb(-12)
+        if cost_usd != expected and not any(known.covers(case, shipped) for known in read_known_sql_differences()):
+            wrong.append((case, found, expected))
+    assert wrong == []
