@@ -1,11 +1,7 @@
 -- One row per alert and driver: by what the cost of the alert's scope moved against its usual day, largest first. A rule about
 -- a release is compared with the week before that release, every other with the mean of the seven days before it.
 with alerts as (
-  select
-    breaches.*,
-    row_number() over (
-      order by breaches.usage_date, breaches.alert_rule, breaches.scope_kind, breaches.scope_id
-    ) as comparison_key
+  select breaches.*
   from {{ ref('int_alerts__unioned') }} as breaches
   where breaches.usage_date > (
     select max(cube.usage_date) - interval '{{ var('explained_days') }} days'
@@ -13,36 +9,30 @@ with alerts as (
   )
 ),
 
-releases_within_a_week as (
+-- The newest release of each feature in the week up to a day.
+releases_of_days as (
   select
-    alerts.comparison_key,
+    days.usage_date,
     releases.feature,
     releases.release_id,
     releases.deployed_date,
     row_number() over (
-      partition by alerts.comparison_key, releases.feature
+      partition by days.usage_date, releases.feature
       order by releases.deployed_date desc, releases.release_id desc
     ) as choice
-  from alerts
+  from (select distinct usage_date from alerts) as days
   inner join {{ ref('dim_releases') }} as releases
     on
-      releases.deployed_date <= alerts.usage_date
-      and releases.deployed_date > alerts.usage_date - interval '8 days'
-),
-
-releases as (
-  select
-    comparison_key,
-    feature,
-    release_id,
-    deployed_date
-  from releases_within_a_week
-  where choice = 1
+      releases.deployed_date <= days.usage_date
+      and releases.deployed_date > days.usage_date - interval '8 days'
 ),
 
 baselines as (
   select
-    alerts.*,
+    alerts.alert_rule,
+    alerts.scope_kind,
+    alerts.scope_id,
+    alerts.usage_date,
     -- Traffic that lost its tags is seen in what has none.
     case when alerts.scope_id = 'requests without a tenant' then 'tenant' else alerts.scope_kind end as cell_scope_kind,
     case
@@ -57,9 +47,43 @@ baselines as (
     case
       when alerts.alert_rule = 'feature_token_regression' and releases.deployed_date is not null
         then 'the week before release ' || releases.release_id
+      else ''
     end as release_words
   from alerts
-  left join releases on alerts.comparison_key = releases.comparison_key and alerts.scope_id = releases.feature
+  left join releases_of_days as releases
+    on
+      alerts.usage_date = releases.usage_date
+      and alerts.scope_id = releases.feature
+      and releases.choice = 1
+),
+
+-- Several rules fire on one scope and day: it is compared once.
+compared as (
+  select
+    *,
+    row_number() over (
+      order by usage_date, cell_scope_kind, cell_scope_id, baseline_end_date, release_words
+    ) as comparison_key
+  from (
+    select distinct
+      cell_scope_kind,
+      cell_scope_id,
+      usage_date,
+      baseline_end_date,
+      release_words
+    from baselines
+  ) as wanted
+),
+
+releases as (
+  select
+    compared.comparison_key,
+    releases_of_days.feature,
+    releases_of_days.release_id,
+    releases_of_days.deployed_date
+  from compared
+  inner join releases_of_days on compared.usage_date = releases_of_days.usage_date
+  where releases_of_days.choice = 1
 ),
 
 cube as (
@@ -71,18 +95,18 @@ cube as (
 
 periods as (
   select
-    baselines.comparison_key,
-    baselines.cell_scope_kind,
-    baselines.cell_scope_id,
+    compared.comparison_key,
+    compared.cell_scope_kind,
+    compared.cell_scope_id,
     days.usage_date,
-    days.usage_date = baselines.usage_date as is_current
+    days.usage_date = compared.usage_date as is_current
   from (select distinct usage_date from cube) as days
-  inner join baselines
+  inner join compared
     on
-      days.usage_date = baselines.usage_date
+      days.usage_date = compared.usage_date
       or (
-        days.usage_date < baselines.baseline_end_date
-        and days.usage_date >= baselines.baseline_end_date - interval '7 days'
+        days.usage_date < compared.baseline_end_date
+        and days.usage_date >= compared.baseline_end_date - interval '7 days'
       )
 ),
 
@@ -132,28 +156,29 @@ first_days as (
   {%- endfor %}
 ),
 
-measured_baselines as (
+measured as (
   select
-    baselines.*,
-    greatest(least(date_diff('day', first_days.first_date, baselines.baseline_end_date), 7), 1) as history_days_count
-  from baselines
+    compared.*,
+    greatest(least(date_diff('day', first_days.first_date, compared.baseline_end_date), 7), 1) as history_days_count
+  from compared
   inner join first_days
-    on baselines.cell_scope_kind = first_days.scope_kind and baselines.cell_scope_id = first_days.scope_id
+    on compared.cell_scope_kind = first_days.scope_kind and compared.cell_scope_id = first_days.scope_id
 ),
 
 comparisons as (
   -- Quiet days count as 0; days before the scope was first seen do not count.
   select
-    baselines.comparison_key,
-    baselines.alert_rule,
-    baselines.scope_kind,
-    baselines.scope_id,
-    baselines.usage_date,
-    case when baselines.cell_scope_kind = 'org' then 'all requests' else baselines.cell_scope_id end as scope_words,
-    coalesce(baselines.release_words, 'its ' || baselines.history_days_count || '-day mean') as baseline_words,
-    baselines.history_days_count as baseline_divisor,
+    comparison_key,
+    cell_scope_kind,
+    cell_scope_id,
+    usage_date,
+    baseline_end_date,
+    release_words,
+    case when cell_scope_kind = 'org' then 'all requests' else cell_scope_id end as scope_words,
+    coalesce(nullif(release_words, ''), 'its ' || history_days_count || '-day mean') as baseline_words,
+    history_days_count as baseline_divisor,
     1 as current_divisor
-  from measured_baselines as baselines
+  from measured
 ),
 
 decomposed as (
@@ -169,10 +194,10 @@ sentences as (
 )
 
 select
-  comparisons.alert_rule,
-  comparisons.scope_kind,
-  comparisons.scope_id,
-  comparisons.usage_date,
+  baselines.alert_rule,
+  baselines.scope_kind,
+  baselines.scope_id,
+  baselines.usage_date,
   drivers.driver_rank,
   drivers.driver,
   drivers.tenant_id,
@@ -187,4 +212,11 @@ select
   sentences.sentence
 from drivers
 inner join comparisons on drivers.comparison_key = comparisons.comparison_key
+inner join baselines
+  on
+    comparisons.cell_scope_kind = baselines.cell_scope_kind
+    and comparisons.cell_scope_id = baselines.cell_scope_id
+    and comparisons.usage_date = baselines.usage_date
+    and comparisons.baseline_end_date = baselines.baseline_end_date
+    and comparisons.release_words = baselines.release_words
 inner join sentences on drivers.comparison_key = sentences.comparison_key
