@@ -95,8 +95,8 @@ class Shape:
         slicing: How it is cut into files.
         description: Of the mart.
         columns: In their order.
-        view_hash: Hash of the SQL when the mart is a view in the warehouse, else None: when it changes,
-            every day may have changed.
+        view_hash: Hash of the SQL when the mart is a view in the warehouse and cut by day, else None: when it
+            changes, every day may have changed. Other marts are compared whole in any case.
     """
 
     slicing: Slicing
@@ -226,7 +226,8 @@ def read_shape(connection: duckdb.DuckDBPyConnection, mart: PublicMart) -> Shape
     if mart.is_daily and not has_days:
         raise PublishError(f"the public mart {mart.name} is built by day and has no {DAY_COLUMN} of type DATE")
     slicing = Slicing.DAY if mart.is_daily else Slicing.MONTH if has_days else Slicing.WHOLE
-    return Shape(slicing, mart.description, columns, _view_hash(connection, mart))
+    view_hash = _view_hash(connection, mart) if slicing is Slicing.DAY else None
+    return Shape(slicing, mart.description, columns, view_hash)
 
 
 def read_roll_up(connection: duckdb.DuckDBPyConnection, mart: PublicMart, shape: Shape) -> RollUp | None:
