@@ -30,10 +30,10 @@ from orchestration.closing.receipt import (
 from orchestration.closing.standstill import standstill
 from orchestration.publishing.reader import open_marts
 from orchestration.settings import Settings
-from orchestration.warehouse.inputs import current_inputs
+from orchestration.warehouse.inputs import current_inputs, publication
 from orchestration.warehouse.project import DbtManifest, DbtOp, prepared_manifest
 from orchestration.warehouse.runner import warehouse_lock
-from orchestration.warehouse.state import WarehouseState, stale_days
+from orchestration.warehouse.state import PUBLISHED_PART, WarehouseState, stale_days
 
 RECONCILIATION_MART = "recon_estimated_vs_billed_by_provider_day"
 
@@ -139,7 +139,7 @@ def _require_published(settings: Settings, manifest: DbtManifest) -> None:
             f"{len(stale)} days are not up to date, from {stale[0]} to {stale[-1]}; run `trueup run` first"
         )
     wanted = inputs.rollup(state.days)
-    if state.parts.get(DbtOp.ROLLUP) != wanted or state.parts.get("published") != wanted:
+    if state.parts.get(DbtOp.ROLLUP) != wanted or state.parts.get(PUBLISHED_PART) != publication(settings, wanted):
         raise ClosingError("what is published is not up to date; run `trueup run` first")
 
 

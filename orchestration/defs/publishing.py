@@ -5,19 +5,17 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.alerting.events import events_file
 from orchestration.defs.incidents import INCIDENTS
 from orchestration.publishing.publish import publish
 from orchestration.runtime.instance import WAREHOUSE_POOL
 from orchestration.settings import Settings
 from orchestration.warehouse.assets import model_key
+from orchestration.warehouse.inputs import publication
 from orchestration.warehouse.project import DbtManifest, DbtOp, prepared_manifest
 from orchestration.warehouse.runner import warehouse_lock
-from orchestration.warehouse.state import WarehouseState, files_fingerprint, fingerprint, stale_days
+from orchestration.warehouse.state import PUBLISHED_PART, WarehouseState, stale_days
 
 PUBLISHED_MARTS = dg.AssetKey(["published", "marts"])
-
-_PART = "published"
 
 
 class PublishConfig(dg.Config):
@@ -47,13 +45,13 @@ def publishing() -> dg.Definitions:
         with warehouse_lock(settings):
             state = WarehouseState.load(settings.warehouse_state, settings.warehouse)
             rolled_up = state.parts.get(DbtOp.ROLLUP)
-            wanted = rolled_up and fingerprint([rolled_up, files_fingerprint([events_file(settings)])])
-            is_current = wanted is not None and state.parts.get(_PART) == wanted
+            wanted = rolled_up and publication(settings, rolled_up)
+            is_current = wanted is not None and state.parts.get(PUBLISHED_PART) == wanted
             if is_current and not config.force and (settings.published / "marts.duckdb").exists():
                 return dg.MaterializeResult(metadata={"unchanged": True})
             changed = None if config.force else stale_days(state.days, state.published_days)
             result = publish(settings.warehouse, settings.published, manifest.path, changed)
-            replace(state.with_part(_PART, wanted), published_days=state.days).save(settings.warehouse_state)
+            replace(state.with_part(PUBLISHED_PART, wanted), published_days=state.days).save(settings.warehouse_state)
         return dg.MaterializeResult(metadata={"unchanged": False, "version": result.version})
 
     return dg.Definitions(assets=[marts])

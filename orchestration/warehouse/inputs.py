@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
+from orchestration.alerting.events import events_file
 from orchestration.connectors.base import TableKind, TableSpec
 from orchestration.landing.schemas import all_table_specs
 from orchestration.landing.state import current_slices
@@ -110,6 +111,14 @@ def current_inputs(settings: Settings, manifest: DbtManifest) -> Inputs:
         rollup_static=static(DbtOp.ROLLUP),
         rows=rows,
     )
+
+
+def publication(settings: Settings, rolled_up: str) -> str:
+    """Return the fingerprint of what a publication is made of, given that of the roll-ups' inputs.
+
+    The history of incidents is written after the roll-ups were built, and read by a view.
+    """
+    return fingerprint([rolled_up, files_fingerprint([events_file(settings)])])
 
 
 def _landed_slices(

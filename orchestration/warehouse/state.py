@@ -23,6 +23,9 @@ from orchestration.connectors.base import Window
 
 _FORMAT = 1
 
+PUBLISHED_PART = "published"
+"""What the state calls the fingerprint of the publication that readers see (`inputs.publication`)."""
+
 
 @dataclass(frozen=True)
 class Reach:

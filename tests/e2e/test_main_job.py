@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -142,13 +143,29 @@ def test_readers_see_one_total_however_it_is_cut(small_company: Company) -> None
     assert total > 0
 
 
-def test_again_with_nothing_new_starts_no_dbt_and_publishes_nothing(
-    changing_company: Company, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    company = changing_company
-    version, built = company.version, company.built_days
+@pytest.fixture(scope="module")
+def moved_company(small_company: Company, tmp_path_factory: pytest.TempPathFactory) -> Company:
+    """A copy of the small company, run again where it now lies. What its tests do to it, they do in their order."""
+    home = tmp_path_factory.mktemp("moved") / "home"
+    shutil.copytree(small_company.home, home, symlinks=True)
+    company = Company(home, "")
     moved = company.trueup("run")
     assert moved.returncode == 0, moved.stdout + moved.stderr
+    return company
+
+
+@pytest.mark.xdist_group("moved_company")
+def test_a_move_changes_no_figure(small_company: Company, moved_company: Company) -> None:
+    assert moved_company.version == small_company.version
+    assert moved_company.built_days == small_company.built_days
+
+
+@pytest.mark.xdist_group("moved_company")
+def test_again_with_nothing_new_starts_no_dbt_and_publishes_nothing(
+    moved_company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company = moved_company
+    version, built = company.version, company.built_days
     log = company.home / "dbt" / "logs" / "dbt.log"
     log.unlink()
     again = company.trueup("run")
@@ -163,10 +180,13 @@ def test_again_with_nothing_new_starts_no_dbt_and_publishes_nothing(
             assert metadata["unchanged"].value is True, name
 
 
-def test_a_restated_bill_rebuilds_its_day_and_the_one_before(
-    changing_company: Company, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.xdist_group("moved_company")
+def test_a_restated_bill_rebuilds_its_day_and_the_one_before_and_no_closed_month(
+    moved_company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    company = changing_company
+    company = moved_company
+    closed = company.trueup("close", "2026-10", "--reason", "the provider may still restate")
+    assert closed.returncode == 0, closed.stdout + closed.stderr
     day = company.restated_day("openai")
     before, version = company.built_days, company.version
     company.bill("openai", 2, day)
@@ -180,6 +200,10 @@ def test_a_restated_bill_rebuilds_its_day_and_the_one_before(
         key = dg.AssetKey(["marts", "fct_provider_charges"])
         metadata = latest_materialization(instance, key).metadata
         assert metadata["built_days"].value == len(changed)
+    booked = company.trueup("adjustments")
+    assert "adjustments for 2026-11" in booked.stdout, booked.stdout + booked.stderr
+    replayed = company.trueup("replay", str(company.home / "closed" / "2026-10" / "receipt.json"))
+    assert "came out in the same bytes" in replayed.stdout, replayed.stdout + replayed.stderr
 
 
 def test_a_rebuilt_warehouse_says_the_same(changing_company: Company) -> None:

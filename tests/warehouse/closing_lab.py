@@ -19,10 +19,10 @@ from orchestration.closing.price_book import PriceBook
 from orchestration.closing.receipt import ClosedMonth
 from orchestration.publishing.publish import publish
 from orchestration.settings import Settings
-from orchestration.warehouse.inputs import Inputs, current_inputs
+from orchestration.warehouse.inputs import Inputs, current_inputs, publication
 from orchestration.warehouse.project import DbtManifest, DbtOp
 from orchestration.warehouse.runner import CommandResult, NodeListener, NodeResult
-from orchestration.warehouse.state import WarehouseState
+from orchestration.warehouse.state import PUBLISHED_PART, WarehouseState
 
 
 class Installation:
@@ -53,7 +53,7 @@ class Installation:
         WarehouseState(
             code=inputs.code[DbtOp.DAILY],
             days=inputs.days,
-            parts={DbtOp.ROLLUP: rolled_up, "published": rolled_up},
+            parts={DbtOp.ROLLUP: rolled_up, PUBLISHED_PART: publication(self.settings, rolled_up)},
             published_days=inputs.days,
         ).save(self.settings.warehouse_state)
 
