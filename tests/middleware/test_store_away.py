@@ -63,8 +63,8 @@ def test_a_store_that_does_not_answer_is_asked_once_and_not_by_every_call(outage
     asked: list[tuple[object, ...]] = []
 
     class Counting:
-        def reserve(self, reservation_id: str, claims: object, now_ms: int) -> None:
-            asked.append((reservation_id, claims, now_ms))
+        def reserve(self, *question: object) -> None:
+            asked.append(question)
             raise LedgerUnavailableError
 
     guarded = GuardedLedger(Counting(), StorePolicy.CLOSED, monotonic=lambda: outage.seconds)  # pyright: ignore
@@ -132,3 +132,16 @@ def test_a_restart_costs_no_call_and_a_store_without_memory_is_seeded_again(outa
         desk.ledger.correct(ACME_TODAY, range(hour - 12, hour), {hour - 1: 90 * CENT}, now_ms + 1000, now_ms)
     with pytest.raises(Refused):
         desk.ask()
+
+
+def test_settlements_left_to_the_background_are_seen_by_whoever_needs_them(outage: Outage) -> None:
+    desk = outage.desk(StorePolicy.CLOSED)
+    assert isinstance(desk.ledger, GuardedLedger)
+    send = desk.gate.work_in_background()
+    for _ in range(3):
+        desk.spend(20 * CENT, upper_bound=60 * CENT)  # the second would not fit beside what the first one held
+    assert desk.ledger.waiting_settlements_count == 1
+    assert desk.total(ACME_TODAY) == 60 * CENT
+    desk.spend(CENT)
+    send()
+    assert desk.ledger.waiting_settlements_count == 0

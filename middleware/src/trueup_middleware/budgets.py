@@ -13,29 +13,29 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from trueup_middleware.gate import Admission, CallIntent, Refused
-from trueup_middleware.ledger.base import Claim, Ledger, LedgerUnavailableError, Short
-from trueup_middleware.limits import Limit, Limits, account_of
-from trueup_middleware.switches import Switch, Switches
+from trueup_middleware.ledger.base import RATE_MS, Claim, Ledger, LedgerUnavailableError, Settlement, Short
+from trueup_middleware.ledger.guarded import GuardedLedger
+from trueup_middleware.limits import Limit, Limits
+from trueup_middleware.rules import Rule, Rules, milliseconds, throttle
+from trueup_middleware.switches import Switches
 from trueup_middleware.watched import WatchedFile
-from trueup_middleware.windows import Window, billing_window
 
 _log = logging.getLogger("trueup.middleware")
-
-MINUTE_MS = 60_000
-
-KEPT_AFTER = timedelta(days=4)
-"""An account outlives its window for so long, so that the warehouse can still correct it."""
 
 IN_FLIGHT_RETRY_SECONDS = 5.0
 """Budget that only calls under way hold comes back within seconds, when they settle below what they hold."""
 
 STORE_RETRY_SECONDS = 1.0
+
+_LONGEST_HOLD_SECONDS = 86_400
+
+_NO_SWITCHES = Switches.of([])
 
 SoftLimitCallback = Callable[[CallIntent, Limit, int], str | None]
 """Called with the call, the limit and the account's total above it; may name a cheaper model to call instead."""
@@ -47,25 +47,15 @@ class Reservation(Admission):
 
     Attributes:
         reservation_id: The attempt's id.
-        claims: What is held.
-        amount: How much, in 10⁻⁹ USD.
+        claims: What was asked of the ledger.
+        amount: What is held on each account of money, in 10⁻⁹ USD.
         started_ms: When the call started.
     """
 
     reservation_id: str = ""
-    claims: tuple[Claim, ...] = ()
+    claims: Sequence[Claim] = ()
     amount: int = 0
     started_ms: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Rule:
-    """Why a claim is made: what is said when it is refused."""
-
-    claim: Claim
-    limit: Limit
-    window: Window | None
-    is_switch: bool = False
 
 
 class BudgetGate:
@@ -76,7 +66,8 @@ class BudgetGate:
         limits: Returns the limits in force, as `WatchedFile.current` does.
         switches: Returns the switches in force.
         ceiling_nano_usd: What a call counts as when nobody knows the most that it can cost.
-        hold_seconds: How long a call that never comes back holds its budget: longer than the longest call.
+        hold_seconds: How long a call that never comes back holds its budget: longer than the longest call; a day at
+            most.
         on_soft_limit: See `SoftLimitCallback`. What it raises is logged and changes nothing.
         now: The clock; aware UTC.
     """
@@ -85,7 +76,7 @@ class BudgetGate:
         self,
         ledger: Ledger,
         limits: Callable[[], Limits],
-        switches: Callable[[], Switches] = lambda: Switches.of([]),
+        switches: Callable[[], Switches] = lambda: _NO_SWITCHES,
         *,
         ceiling_nano_usd: int,
         hold_seconds: float = 600,
@@ -96,7 +87,10 @@ class BudgetGate:
         self._limits = limits
         self._switches = switches
         self._ceiling = ceiling_nano_usd
+        if not 0 < hold_seconds <= _LONGEST_HOLD_SECONDS:
+            raise ValueError(f"hold_seconds is {hold_seconds}, expected more than 0 and at most a day")
         self._hold_ms = round(hold_seconds * 1000)
+        self._rules = Rules(limits())
         self._on_soft_limit = on_soft_limit
         self._now = now
         self.counts: Counter[str] = Counter()
@@ -133,35 +127,37 @@ class BudgetGate:
     def admit(self, call: CallIntent) -> Reservation:
         """See `Gate.admit`."""
         now = self._now()
-        now_ms = _ms(now)
+        now_ms = milliseconds(now)
         model, throttles = self._through_switches(call, now)
         amount = self._ceiling if call.upper_bound_nano_usd is None else call.upper_bound_nano_usd
-        rules = [*self._rules(call, amount, now, now_ms), *throttles]
-        claims = tuple(rule.claim for rule in rules)
-        try:
-            answer = self._ledger.reserve(call.request_id, claims, now_ms) if claims else None
-        except LedgerUnavailableError as error:
-            self.counts["store_unavailable"] += 1
-            raise Refused("store_unavailable", retry_after_seconds=STORE_RETRY_SECONDS) from error
-        if isinstance(answer, Short):
-            raise self._refusal(rules[answer.index], answer, now_ms)
+        rules = [*self._rules_in_force().meeting(call, now, now_ms), *throttles]
+        claims = [rule.claim for rule in rules]
+        totals: tuple[int, ...] = ()
+        if claims:
+            try:
+                answer = self._ledger.reserve(call.request_id, claims, amount, now_ms + self._hold_ms, now_ms)
+            except LedgerUnavailableError as error:
+                self.counts["store_unavailable"] += 1
+                raise Refused("store_unavailable", retry_after_seconds=STORE_RETRY_SECONDS) from error
+            if isinstance(answer, Short):
+                raise self._refusal(rules[answer.place], answer, amount, now_ms)
+            totals = answer.totals
         warnings: list[str] = []
-        for rule, total in zip(rules, answer.totals if answer else (), strict=True):
+        for rule, total in zip(rules, totals, strict=True):
             if rule.limit.soft is not None and total > rule.limit.soft:
                 warnings.append(f"{rule.limit.scope}_{rule.limit.period}")
                 model = model or self._cheaper(call, rule.limit, total)
         self.counts["admitted"] += 1
-        return Reservation(model, tuple(warnings), call.request_id, claims, amount, _ms(call.started_at))
+        return Reservation(model, tuple(warnings), call.request_id, claims, amount, milliseconds(call.started_at))
 
     def settle(self, admission: Admission, actual_cost_nano_usd: int | None, outcome: str) -> None:
         """See `Gate.settle`; an unknown cost leaves what was held as spent."""
         del outcome  # what a failed call costs is the price's business
         if isinstance(admission, Reservation) and admission.claims:
             actual = admission.amount if actual_cost_nano_usd is None else actual_cost_nano_usd
+            settlement = Settlement(admission.reservation_id, admission.claims, actual, admission.started_ms)
             try:
-                self._ledger.settle(
-                    admission.reservation_id, admission.claims, actual, _ms(self._now()), admission.started_ms
-                )
+                self._ledger.settle([settlement], milliseconds(self._now()))
             except LedgerUnavailableError:
                 self.counts["unsettled"] += 1
 
@@ -169,18 +165,37 @@ class BudgetGate:
         """See `Gate.release`."""
         if isinstance(admission, Reservation) and admission.claims:
             try:
-                self._ledger.release(admission.reservation_id, admission.claims, _ms(self._now()))
+                self._ledger.release(admission.reservation_id, admission.claims, milliseconds(self._now()))
             except LedgerUnavailableError:
                 self.counts["unreleased"] += 1
 
-    def _through_switches(self, call: CallIntent, now: datetime) -> tuple[str | None, list[_Rule]]:
+    def work_in_background(self) -> Callable[[], None]:
+        """See `BackgroundWork`: a shared store that is guarded is told of settlements then."""
+        return self._ledger.settle_in_background() if isinstance(self._ledger, GuardedLedger) else _nothing
+
+    def settle_recovered(self, request_id: str, actual_cost_nano_usd: int, started_at: datetime) -> None:
+        """See `BackgroundWork`."""
+        try:
+            self._ledger.settle_held(
+                request_id, actual_cost_nano_usd, milliseconds(self._now()), milliseconds(started_at)
+            )
+        except LedgerUnavailableError:
+            self.counts["unsettled"] += 1
+
+    def _rules_in_force(self) -> Rules:
+        limits, rules = self._limits(), self._rules
+        if limits is not rules.limits:
+            rules = self._rules = Rules(limits)
+        return rules
+
+    def _through_switches(self, call: CallIntent, now: datetime) -> tuple[str | None, list[Rule]]:
         """Return the model to call instead, if any, and what throttles claim.
 
         Raises:
             Refused: A switch is off.
         """
         model: str | None = None
-        throttles: list[_Rule] = []
+        throttles: list[Rule] = []
         for switch in self._switches().meeting(call, now):
             if switch.action == "disable":
                 self.counts["switched_off"] += 1
@@ -192,38 +207,19 @@ class BudgetGate:
             if switch.action == "degrade_model":
                 model = model or switch.models.get(call.model or "")
             else:
-                throttles.append(_throttle(switch, _ms(now)))
+                throttles.append(throttle(switch))
         return model, throttles
 
-    def _rules(self, call: CallIntent, amount: int, now: datetime, now_ms: int) -> list[_Rule]:
-        rules: list[_Rule] = []
-        for scope_id, limit, zone in self._limits().meeting(call, now):
-            if limit.period == "minute":
-                claim = _rate_claim(account_of(limit.scope, scope_id, "minute", ""), limit.hard, now_ms)
-                rules.append(_Rule(claim, limit, None))
-                continue
-            # A call that is open at midnight belongs to the day in which it was admitted.
-            window = billing_window(limit.period, zone, now)
-            claim = Claim(
-                account_of(limit.scope, scope_id, limit.period, window.name),
-                amount,
-                limit.hard,
-                now_ms + self._hold_ms,
-                _ms(window.end + KEPT_AFTER),
-            )
-            rules.append(_Rule(claim, limit, window))
-        return rules
-
-    def _refusal(self, rule: _Rule, short: Short, now_ms: int) -> Refused:
+    def _refusal(self, rule: Rule, short: Short, amount: int, now_ms: int) -> Refused:
         limit = rule.limit
         if rule.window is None:
             reason = "throttled" if rule.is_switch else "rate_limited"
-            wait_ms = (short.next_end_ms or now_ms + MINUTE_MS) - now_ms
+            wait_ms = (short.next_end_ms or now_ms + RATE_MS) - now_ms
             message = f"the {limit.scope} may make {limit.hard} requests a minute"
         else:
             reason = "budget_exceeded"
-            wait_ms = _ms(rule.window.end) - now_ms
-            if limit.hard is not None and short.settled + rule.claim.amount <= limit.hard:
+            wait_ms = milliseconds(rule.window.end) - now_ms
+            if limit.hard is not None and short.settled + amount <= limit.hard:
                 wait_ms = min(wait_ms, round(IN_FLIGHT_RETRY_SECONDS * 1000))
             message = f"the {limit.scope}'s budget of the {limit.period} does not cover the call"
         self.counts[reason] += 1
@@ -239,15 +235,5 @@ class BudgetGate:
             return None
 
 
-def _throttle(switch: Switch, now_ms: int) -> _Rule:
-    limit = Limit(switch.scope, switch.scope_id, "minute", switch.requests_per_minute)
-    claim = _rate_claim(f"throttle:{switch.scope}:{switch.scope_id}", switch.requests_per_minute, now_ms)
-    return _Rule(claim, limit, None, is_switch=True)
-
-
-def _rate_claim(account: str, limit: int | None, now_ms: int) -> Claim:
-    return Claim(account, 1, limit, now_ms + MINUTE_MS, now_ms + 2 * MINUTE_MS, is_rate=True)
-
-
-def _ms(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)
+def _nothing() -> None:
+    """What there is to do where nothing waits."""

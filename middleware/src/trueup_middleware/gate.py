@@ -6,13 +6,13 @@ switches, which decide.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 
-@dataclass(frozen=True, slots=True)
-class CallIntent:
+class CallIntent(NamedTuple):
     """What is known of a call before it is made.
 
     Attributes:
@@ -88,4 +88,17 @@ class Gate(Protocol):
 
     def release(self, admission: Admission) -> None:
         """Give the reservation back: the call was never made."""
+        ...
+
+
+@runtime_checkable
+class BackgroundWork(Protocol):
+    """What a gate may have besides: work that need not be done while a call waits."""
+
+    def work_in_background(self) -> Callable[[], None]:
+        """Return what to call some times a second; from then on the gate may leave to it what it did at once."""
+        ...
+
+    def settle_recovered(self, request_id: str, actual_cost_nano_usd: int, started_at: datetime) -> None:
+        """Settle the call of a process that died after the call had ended."""
         ...

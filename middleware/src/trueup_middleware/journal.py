@@ -17,7 +17,6 @@ import os
 import secrets
 import struct
 import zlib
-from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -64,15 +63,21 @@ class Journal:
             os.close(self._file)
             unlocked.unlink(missing_ok=True)
             raise
-        self._free = deque(range(_SLOTS))
+        # The last one freed is the next one taken: pages that are warm, and few of them.
+        self._free = list(range(_SLOTS - 1, -1, -1))
         self._is_open = True
+
+    @property
+    def is_filling(self) -> bool:
+        """Whether half of the slots are taken."""
+        return len(self._free) < _SLOTS // 2
 
     def begin(self, line: bytes) -> int | None:
         """Keep the line that holds if the process dies now; return its slot, None when there is none for it."""
         if not self._is_open or len(line) > MOST_LINE_BYTES:
             return None
         try:
-            slot = self._free.popleft()
+            slot = self._free.pop()
         except IndexError:
             return None
         self._put(slot, _BEGUN, line)

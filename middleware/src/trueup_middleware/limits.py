@@ -101,21 +101,34 @@ class Limits:
         rows = [_limit(row) for row in document["limits"]]
         return cls.of(rows, document["timezones"], document["default_timezone"], document["version"])
 
+    @property
+    def scopes(self) -> tuple[LimitScope, ...]:
+        """What kinds of things are limited."""
+        named = {scope for scope, _ in self._rows}
+        return tuple(scope for scope in SCOPES if scope in named)
+
     def zone_of(self, tenant_id: str | None) -> tzinfo:
         """Return a tenant's billing time zone."""
         return self.zones.get(tenant_id, self.default_zone) if tenant_id else self.default_zone
+
+    def zone_for(self, scope: str, tenant_id: str | None) -> tzinfo:
+        """Return in whose days a scope is limited: the tenant's for it and its users, everybody else's otherwise."""
+        return self.zone_of(tenant_id) if scope in ("tenant", "user") else self.default_zone
 
     def meeting(self, call: CallIntent, now: datetime) -> Iterator[tuple[str, Limit, tzinfo]]:
         """Yield the rows in force that a call meets, as (id, row, zone)."""
         for scope in SCOPES:
             scope_id = scope_id_of(call, scope)
-            if scope_id is None:
-                continue
-            zone = self.zone_of(call.tenant_id) if scope in ("tenant", "user") else self.default_zone
-            today = billing_window("day", zone, now).first_date
-            each = self._in_force((scope, EACH), today)
-            for row in {**each, **self._in_force((scope, scope_id), today)}.values():
-                yield scope_id, row, zone
+            if scope_id is not None:
+                zone = self.zone_for(scope, call.tenant_id)
+                today = billing_window("day", zone, now).first_date
+                for row in self.of_scope(scope, scope_id, today):
+                    yield scope_id, row, zone
+
+    def of_scope(self, scope: str, scope_id: str, today: date) -> list[Limit]:
+        """Return the rows that are in force for one scope on a local day."""
+        each = self._in_force((scope, EACH), today)
+        return [*{**each, **self._in_force((scope, scope_id), today)}.values()]
 
     def _in_force(self, key: tuple[str, str], today: date) -> dict[LimitPeriod, Limit]:
         return {

@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import functools
 import inspect
+import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
+from decimal import ROUND_CEILING, Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar, Unpack, cast
 
 from trueup_middleware import context
 from trueup_middleware.call import Call, CallAttributes
-from trueup_middleware.gate import Gate
+from trueup_middleware.gate import BackgroundWork, Gate
 from trueup_middleware.prices import PriceFile
 from trueup_middleware.services import Services, Telemetry
 from trueup_middleware.watched import WatchedFile
@@ -80,6 +84,9 @@ class Meter:
             known_prices = watched.known
         else:
             known_prices = _constant(prices)
+        if isinstance(gate, BackgroundWork):
+            self.writer.errands.append(gate.work_in_background())
+            self.writer.heirs.append(partial(_settle_recovered, gate))
         self._services = Services(self.writer, prices=known_prices, gate=gate, telemetry=telemetry, user_hash_key=key)
         self._defaults = defaults
 
@@ -91,7 +98,8 @@ class Meter:
         Raises:
             TypeError: A name that no call has: a misspelt `tenant_id` would be unattributed cost.
         """
-        if unknown := attributes.keys() - _NAMES:
+        if not _NAMES.issuperset(attributes):
+            unknown = attributes.keys() - _NAMES
             raise TypeError(f"a call has no {', '.join(sorted(unknown))}; known: {', '.join(sorted(_NAMES))}")
         said = {name: value for name, value in attributes.items() if value is not None}
         return Call(self._services, {**self._defaults, **context.bound(), **said})
@@ -130,6 +138,15 @@ class Meter:
     def close(self, timeout_seconds: float = 5.0) -> bool:
         """Write what is queued and take nothing more; tell whether all of it is written."""
         return self.writer.close(timeout_seconds)
+
+
+def _settle_recovered(gate: BackgroundWork, lines: list[bytes]) -> None:
+    """Settle what dead processes had not yet; of a call that had not ended nobody knows the cost, and its hold ends."""
+    for line in lines:
+        fields = json.loads(line)
+        if (cost_usd := fields.get("cost_usd")) is not None:
+            nano_usd = int(Decimal(cost_usd).scaleb(9).to_integral_value(ROUND_CEILING))
+            gate.settle_recovered(fields["request_id"], nano_usd, datetime.fromisoformat(fields["ts"]))
 
 
 def _constant(prices: PriceFile | None) -> Callable[[], PriceFile | None]:

@@ -16,9 +16,10 @@ import secrets
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final, NamedTuple
@@ -58,8 +59,7 @@ class WriterCounts:
     recovered: int
 
 
-@dataclass(slots=True)
-class _Entry:
+class _Entry(NamedTuple):
     line: bytes
     slot: Slot | None
 
@@ -104,7 +104,11 @@ class LineWriter:
         self._most_file_seconds = most_file_seconds
         self._is_journalled = is_journalled
         self.chores: list[Callable[[], None]] = []
-        """What else its thread may do when it wakes, at most a second apart: none of it in the way of a call."""
+        """What else its thread may do when it wakes, at least a second apart: none of it in the way of a call."""
+        self.errands: list[Callable[[], None]] = []
+        """What its thread does before it writes what has gathered, and so forgets what a kill would have left."""
+        self.heirs: list[Callable[[list[bytes]], None]] = []
+        """Who else is told of the lines that dead processes left."""
         self._starting = threading.Lock()
         self._fresh()
         _writers.add(self)
@@ -143,6 +147,8 @@ class LineWriter:
         if journal is None or self._is_closed:
             return None
         number = journal.begin(line)
+        if journal.is_filling:
+            self._hurry.set()
         return None if number is None else Slot(journal, number)
 
     def put(self, line: bytes, slot: Slot | None = None) -> bool:
@@ -224,6 +230,7 @@ class LineWriter:
             self._write_batch(batch)
 
     def _write_batch(self, batch: list[_Entry | _Mark]) -> None:
+        self._do(self.errands)
         entries = [entry for entry in batch if isinstance(entry, _Entry)]
         try:
             if entries:
@@ -238,19 +245,26 @@ class LineWriter:
 
     def _do_chores(self) -> None:
         now = time.monotonic()
-        try:
-            if self._is_journalled and now - self._looked_for_dead_at >= _LOOK_FOR_THE_DEAD_SECONDS:
-                self._looked_for_dead_at = now
-                self._recovered += recover(self._folder, self._write_recovered)
-            if now - self._did_chores_at >= 1:
-                self._did_chores_at = now
-                for chore in self.chores:
-                    chore()
-        except Exception as error:  # the thread must live, whatever lies there
-            self._warn(f"{type(error).__name__}: {error}")
+        if self._is_journalled and now - self._looked_for_dead_at >= _LOOK_FOR_THE_DEAD_SECONDS:
+            self._looked_for_dead_at = now
+            self._do([self._recover])
+        if now - self._did_chores_at >= 1:
+            self._did_chores_at = now
+            self._do(self.chores)
+
+    def _do(self, works: Iterable[Callable[[], None]]) -> None:
+        for work in works:
+            try:
+                work()
+            except Exception as error:  # the thread must live, whatever lies there
+                self._warn(f"{type(error).__name__}: {error}")
+
+    def _recover(self) -> None:
+        self._recovered += recover(self._folder, self._write_recovered)
 
     def _write_recovered(self, lines: list[bytes]) -> bool:
         dropped_before = self._dropped
+        self._do([partial(heir, lines) for heir in self.heirs])
         self._write(b"".join(lines), len(lines))
         return self._dropped == dropped_before
 

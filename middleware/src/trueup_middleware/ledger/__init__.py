@@ -13,6 +13,7 @@ from trueup_middleware.ledger.base import (
     Granted,
     Ledger,
     LedgerUnavailableError,
+    Settlement,
     Short,
 )
 from trueup_middleware.ledger.guarded import GuardedLedger, StorePolicy
@@ -26,6 +27,7 @@ __all__ = [
     "Ledger",
     "LedgerUnavailableError",
     "MemoryLedger",
+    "Settlement",
     "Short",
     "StorePolicy",
 ]

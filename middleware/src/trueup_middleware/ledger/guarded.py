@@ -9,20 +9,28 @@ most `cap × processes`, and nothing when closed.
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import StrEnum
 
-from trueup_middleware.ledger.base import Balance, Claim, Granted, Ledger, LedgerUnavailableError, Short
+from trueup_middleware.ledger.base import (
+    Balance,
+    Claim,
+    Granted,
+    Ledger,
+    LedgerUnavailableError,
+    Settlement,
+    Short,
+)
 from trueup_middleware.ledger.memory import MemoryLedger
 
 _DAY_MS = 86_400_000
 _WAITING_AT_MOST = 10_000
-_SENT_AT_ONCE = 16
+_SENT_AT_ONCE = 128
 
 LOCAL_CAP_ACCOUNT = "process"
 """Account, by UTC day, of all that this process admits while the store is away."""
@@ -33,14 +41,6 @@ class StorePolicy(StrEnum):
 
     CLOSED = "closed"
     OPEN = "open"
-
-
-@dataclass(frozen=True, slots=True)
-class _Settlement:
-    reservation_id: str
-    claims: Sequence[Claim]
-    actual: int
-    started_ms: int
 
 
 class GuardedLedger:
@@ -70,9 +70,10 @@ class GuardedLedger:
         self._monotonic = monotonic
         self._resting_until = float("-inf")
         self._local = MemoryLedger()
-        self._held_locally: dict[str, Sequence[Claim]] = {}
-        self._waiting: deque[_Settlement] = deque()
+        self._held_locally: dict[str, Claim] = {}
+        self._waiting: deque[Settlement] = deque()
         self._lock = threading.Lock()
+        self._is_deferred = False
         self.lost_settlements_count = 0
         """Settlements that were dropped because ten thousand were waiting; the loop back makes them good."""
 
@@ -81,7 +82,18 @@ class GuardedLedger:
         """Settlements that the store has not heard of yet."""
         return len(self._waiting)
 
-    def reserve(self, reservation_id: str, claims: Sequence[Claim], now_ms: int) -> Granted | Short:
+    def settle_in_background(self) -> Callable[[], None]:
+        """Let settlements wait from now on for whoever calls the returned function, some times a second.
+
+        Until then a call holds the most that it may cost, so nothing can be overspent. A call that would be refused
+        for that, and `balance`, send what waits at once.
+        """
+        self._is_deferred = True
+        return lambda: self._send_waiting(None)
+
+    def reserve(
+        self, reservation_id: str, claims: Sequence[Claim], amount: int, held_until_ms: int, now_ms: int
+    ) -> Granted | Short:
         """See `Ledger.reserve`.
 
         Raises:
@@ -89,44 +101,57 @@ class GuardedLedger:
         """
         try:
             with self._asking():
-                return self._store.reserve(reservation_id, claims, now_ms)
+                answer = self._store.reserve(reservation_id, claims, amount, held_until_ms, now_ms)
+            if isinstance(answer, Short) and self._waiting:
+                self._send_waiting(now_ms)
+                with self._asking():
+                    answer = self._store.reserve(reservation_id, claims, amount, held_until_ms, now_ms)
+            return answer
         except LedgerUnavailableError:
             if self._policy is StorePolicy.CLOSED:
                 raise
         day_end = (now_ms // _DAY_MS + 1) * _DAY_MS
-        amount = max((claim.amount for claim in claims if not claim.is_rate), default=0)
-        until = max((claim.held_until_ms for claim in claims if not claim.is_rate), default=now_ms + 1)
-        cap = Claim(f"{LOCAL_CAP_ACCOUNT}:{now_ms // _DAY_MS}", amount, self._cap, until, max(day_end, until))
-        answer = self._local.reserve(reservation_id, [*claims, cap], now_ms)
+        cap = Claim(f"{LOCAL_CAP_ACCOUNT}:{now_ms // _DAY_MS}", self._cap, max(day_end, held_until_ms))
+        answer = self._local.reserve(reservation_id, [*claims, cap], amount, held_until_ms, now_ms)
         if isinstance(answer, Granted):
             with self._lock:
-                self._held_locally[reservation_id] = [*claims, cap]
+                self._held_locally[reservation_id] = cap
             return Granted(answer.totals[:-1])
-        if answer.index == len(claims):
+        if answer.place == len(claims):
             raise LedgerUnavailableError("the store is away and this process has used its cap")
         return answer
 
-    def settle(self, reservation_id: str, claims: Sequence[Claim], actual: int, now_ms: int, started_ms: int) -> bool:
-        """See `Ledger.settle`; while the store is away the settlement waits for it, and this says True."""
-        with self._lock:
-            held = self._held_locally.pop(reservation_id, None)
-        if held is not None:
-            self._local.settle(reservation_id, held, actual, now_ms, started_ms)
-        try:
-            with self._asking():
-                done = self._store.settle(reservation_id, claims, actual, now_ms, started_ms)
-        except LedgerUnavailableError:
-            self._wait(_Settlement(reservation_id, tuple(claims), actual, started_ms))
-            return True
-        self.send_waiting(now_ms, at_most=_SENT_AT_ONCE)
-        return done
+    def settle(self, settlements: Sequence[Settlement], now_ms: int) -> list[bool]:
+        """See `Ledger.settle`; what the store has not heard of yet waits for it, and is said to be True."""
+        for settlement in settlements:
+            with self._lock:
+                cap = self._held_locally.pop(settlement.reservation_id, None)
+            if cap is not None:
+                self._local.settle([settlement._replace(claims=[*settlement.claims, cap])], now_ms)
+        if not self._is_deferred:
+            try:
+                with self._asking():
+                    done = self._store.settle(settlements, now_ms)
+            except LedgerUnavailableError:
+                pass
+            else:
+                self._send_waiting(now_ms)
+                return done
+        for settlement in settlements:
+            self._wait(settlement)
+        return [True] * len(settlements)
+
+    def settle_held(self, reservation_id: str, actual: int, now_ms: int, started_ms: int) -> bool:
+        """See `Ledger.settle_held`."""
+        with self._asking():
+            return self._store.settle_held(reservation_id, actual, now_ms, started_ms)
 
     def release(self, reservation_id: str, claims: Sequence[Claim], now_ms: int) -> bool:
         """See `Ledger.release`; while the store is away the hold ends by itself in its time."""
         with self._lock:
-            held = self._held_locally.pop(reservation_id, None)
-        if held is not None:
-            return self._local.release(reservation_id, held, now_ms)
+            cap = self._held_locally.pop(reservation_id, None)
+        if cap is not None:
+            return self._local.release(reservation_id, [*claims, cap], now_ms)
         try:
             with self._asking():
                 return self._store.release(reservation_id, claims, now_ms)
@@ -142,30 +167,27 @@ class GuardedLedger:
 
     def balance(self, account: str, now_ms: int) -> Balance:
         """See `Ledger.balance`."""
+        self._send_waiting(now_ms)
         with self._asking():
             return self._store.balance(account, now_ms)
 
-    def send_waiting(self, now_ms: int, at_most: int = _WAITING_AT_MOST) -> int:
-        """Tell the store of settlements that wait, oldest first; returns how many it has heard of now.
+    def _send_waiting(self, now_ms: int | None) -> None:
+        """Tell the store of settlements that wait, oldest first.
 
-        One is dropped from the queue only after the store has confirmed it; to tell it twice does no harm.
+        They leave the queue only after the store has confirmed them; to tell it twice does no harm.
         """
-        sent = 0
-        while sent < at_most and self._waiting:
+        while self._waiting:
             with self._lock:
-                if not self._waiting:
-                    break
-                one = self._waiting[0]
+                batch = list(itertools.islice(self._waiting, _SENT_AT_ONCE))
             try:
                 with self._asking():
-                    self._store.settle(one.reservation_id, one.claims, one.actual, now_ms, one.started_ms)
+                    self._store.settle(batch, round(time.time() * 1000) if now_ms is None else now_ms)
             except LedgerUnavailableError:
                 break
             with self._lock:
-                if self._waiting and self._waiting[0] is one:
-                    self._waiting.popleft()
-            sent += 1
-        return sent
+                for settlement in batch:
+                    if self._waiting and self._waiting[0] is settlement:
+                        self._waiting.popleft()
 
     @contextmanager
     def _asking(self) -> Generator[None]:
@@ -178,7 +200,7 @@ class GuardedLedger:
             self._resting_until = self._monotonic() + self.rest_seconds
             raise
 
-    def _wait(self, settlement: _Settlement) -> None:
+    def _wait(self, settlement: Settlement) -> None:
         with self._lock:
             if len(self._waiting) >= _WAITING_AT_MOST:
                 self._waiting.popleft()

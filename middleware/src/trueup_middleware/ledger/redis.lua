@@ -1,12 +1,15 @@
--- The ledger's arithmetic, run by Redis or Valkey as one step. Five operations share it; the first argument names one.
+-- The ledger's arithmetic, run by Redis or Valkey as one step. Its operations share it; the first argument names one.
 --
--- An account is a hash (`total`, `settled`, and `h<hour>` for what was settled by hour) and a sorted set of its holds,
--- whose members are `<reservation>:<amount>` and whose scores are the moments at which they end.
+-- An account of money is a hash: `total`, settled and held, and `h<hour>`, what was settled of the calls that started in
+-- an hour. An account of requests is a sorted set of reservations by the moment at which they stop counting. What is held
+-- stands once for the installation: `ends`, reservations by the moment at which their holds end, and `holds`, the amount
+-- and the accounts of each. So a call costs one command an account, not nine.
 --
--- Lua's numbers are doubles, exact to 2^53: nine million dollars in 10^-9. Sums are therefore left to HINCRBY, which
--- counts in 64 bits, and are read and compared as text.
+-- Lua's numbers are doubles, exact to 2^53: nine million dollars in 10^-9. Sums are left to HINCRBY, which counts in 64
+-- bits; where its answer or an operand is too large for a double, text is read and compared instead.
 
 local operation, now = ARGV[1], ARGV[2]
+local EXACT = 9007199254740992
 
 -- Whether whole number a is greater than b, both as text.
 local function greater(a, b)
@@ -23,79 +26,140 @@ local function negated(amount)
   return '-' .. amount
 end
 
+-- Add to a sum; returns it: a number, or its text where a number would not be exact.
 local function add(account, field, amount)
-  if amount ~= '0' then redis.call('HINCRBY', account, field, amount) end
+  local sum = redis.call('HINCRBY', account, field, amount)
+  if sum >= EXACT or sum <= -EXACT then return redis.call('HGET', account, field) end
+  return sum
 end
 
-local function sweep(account, holds)
-  for _, member in ipairs(redis.call('ZRANGEBYSCORE', holds, '-inf', now)) do
-    redis.call('ZREM', holds, member)
-    add(account, 'total', negated(member:match('([^:]+)$')))
-  end
+-- Whether a sum is what was added last: it was 0 before, and its account may be new and without an end.
+local function is_first(sum, amount)
+  return sum == amount or sum == tonumber(amount)
+end
+
+local function exceeds(total, limit)
+  if type(total) == 'number' and #limit < 16 then return total > tonumber(limit) end
+  return greater(type(total) == 'number' and string.format('%.0f', total) or total, limit)
 end
 
 local function total_of(account)
   return redis.call('HGET', account, 'total') or '0'
 end
 
--- KEYS: account, holds of each claim. ARGV from 3: reservation; amount, limit, held until, kept for (ms) of each.
+local function keep(account, until_ms)
+  redis.call('PEXPIRE', account, math.max(1, tonumber(until_ms) - tonumber(now)))
+end
+
+-- End a hold; returns what was held, and the accounts of it.
+local function let_go(ends, holds, reservation)
+  local held = redis.call('HGET', holds, reservation)
+  if not held then return end
+  redis.call('HDEL', holds, reservation)
+  redis.call('ZREM', ends, reservation)
+  held = cmsgpack.unpack(held)
+  local amount = table.remove(held, 1)
+  if amount ~= '0' then
+    for _, account in ipairs(held) do add(account, 'total', negated(amount)) end
+  end
+  return held
+end
+
+local function sweep(ends, holds)
+  for _, reservation in ipairs(redis.call('ZRANGEBYSCORE', ends, '-inf', now)) do
+    let_go(ends, holds, reservation)
+  end
+end
+
+local function count(account, hour, actual, kept_until)
+  if actual == '0' then return end
+  add(account, 'total', actual)
+  -- The first of an hour may be the first of an account that the store has lost.
+  local of_hour = add(account, 'h' .. hour, actual)
+  if kept_until and is_first(of_hour, actual) then keep(account, kept_until) end
+end
+
+-- KEYS: ends, holds, accounts of requests, accounts of money. ARGV from 3: reservation, amount, held until, keep ends and
+-- holds until, length of a rate (ms), number of accounts of requests; limit of each of those; limit, kept until of each
+-- account of money.
 if operation == 'reserve' then
-  local reservation, totals = ARGV[3], {}
-  local claims = #KEYS / 2
-  local held = {}
-  for claim = 1, claims do
-    local account, holds = KEYS[2 * claim - 1], KEYS[2 * claim]
-    local amount, limit = ARGV[4 * claim], ARGV[4 * claim + 1]
-    sweep(account, holds)
-    if not redis.call('ZSCORE', holds, reservation .. ':' .. amount) then
-      local before = total_of(account)
-      add(account, 'total', amount)
-      redis.call('PEXPIRE', account, ARGV[4 * claim + 3])
-      if limit ~= '' and amount ~= '0' and greater(total_of(account), limit) then
-        add(account, 'total', negated(amount))
-        for _, taken in ipairs(held) do
-          redis.call('ZREM', KEYS[2 * taken], reservation .. ':' .. ARGV[4 * taken])
-          add(KEYS[2 * taken - 1], 'total', negated(ARGV[4 * taken]))
-        end
-        local first = redis.call('ZRANGE', holds, 0, 0, 'WITHSCORES')
-        return {'short', tostring(claim - 1), before, redis.call('HGET', account, 'settled') or '0', first[2] or ''}
-      end
-      redis.call('ZADD', holds, ARGV[4 * claim + 2], reservation .. ':' .. amount)
-      held[#held + 1] = claim
+  local ends, holds, reservation, amount = KEYS[1], KEYS[2], ARGV[3], ARGV[4]
+  local rates, totals = tonumber(ARGV[8]), {}
+  sweep(ends, holds)
+  local is_repeat = redis.call('ZADD', ends, 'NX', ARGV[5], reservation) == 0
+  for rate = 1, rates do
+    local requests, limit = KEYS[2 + rate], ARGV[8 + rate]
+    redis.call('ZREMRANGEBYSCORE', requests, '-inf', now)
+    local counted = redis.call('ZCARD', requests)
+    if not is_repeat and limit ~= '' and counted >= tonumber(limit) then
+      redis.call('ZREM', ends, reservation)
+      local first = redis.call('ZRANGE', requests, 0, 0, 'WITHSCORES')
+      return {'short', rate - 1, counted, {}, first[2] or ''}
     end
-    redis.call('PEXPIRE', holds, ARGV[4 * claim + 3])
-    totals[claim] = total_of(account)
+    totals[rate] = is_repeat and counted or counted + 1
+  end
+  local held = {amount}
+  for place = 1, #KEYS - 2 - rates do
+    local account, at = KEYS[2 + rates + place], 7 + rates + 2 * place
+    local limit, total = ARGV[at]
+    if is_repeat or amount == '0' then
+      total = total_of(account)
+    else
+      total = add(account, 'total', amount)
+      if is_first(total, amount) then keep(account, ARGV[at + 1]) end
+      if limit ~= '' and exceeds(total, limit) then
+        add(account, 'total', negated(amount))
+        for taken = 2, #held do add(held[taken], 'total', negated(amount)) end
+        redis.call('ZREM', ends, reservation)
+        return {'short', rates + place - 1, total_of(account), redis.call('HGETALL', account), ''}
+      end
+    end
+    held[place + 1] = account
+    totals[rates + place] = total
+  end
+  if not is_repeat then
+    for rate = 1, rates do
+      local requests = KEYS[2 + rate]
+      redis.call('ZADD', requests, now + ARGV[7], reservation)
+      redis.call('PEXPIRE', requests, 2 * ARGV[7])
+    end
+    redis.call('HSET', holds, reservation, cmsgpack.pack(held))
+    keep(ends, ARGV[6])
+    keep(holds, ARGV[6])
   end
   return totals
 end
 
--- KEYS: the marker; account, holds of each claim. ARGV from 3: reservation, marker kept for (ms), actual (empty:
--- released), hour; amount, kept for (ms) of each.
+-- KEYS: the marker, ends, holds, accounts of money. ARGV from 3: reservation, marker kept for (ms), actual, hour; kept
+-- until of each account.
 if operation == 'settle' then
-  local reservation, actual, hour = ARGV[3], ARGV[5], ARGV[6]
   if not redis.call('SET', KEYS[1], '', 'NX', 'PX', ARGV[4]) then return 0 end
-  for claim = 1, (#KEYS - 1) / 2 do
-    local account, holds = KEYS[2 * claim], KEYS[2 * claim + 1]
-    local amount = ARGV[5 + 2 * claim]
-    sweep(account, holds)
-    if redis.call('ZREM', holds, reservation .. ':' .. amount) == 1 then
-      add(account, 'total', negated(amount))
-    end
-    if actual ~= '' then
-      add(account, 'total', actual)
-      add(account, 'settled', actual)
-      add(account, 'h' .. hour, actual)
-    end
-    redis.call('PEXPIRE', account, ARGV[6 + 2 * claim])
-  end
+  let_go(KEYS[2], KEYS[3], ARGV[3])
+  for place = 4, #KEYS do count(KEYS[place], ARGV[6], ARGV[5], ARGV[3 + place]) end
   return 1
 end
 
--- KEYS: account, holds. ARGV from 3: first hour, end (exclusive), kept for (ms); hour, settled of each.
+-- KEYS: the marker, ends, holds. ARGV from 3: reservation, marker kept for (ms), actual, hour.
+if operation == 'settle_held' then
+  sweep(KEYS[2], KEYS[3])
+  if redis.call('HEXISTS', KEYS[3], ARGV[3]) == 0 then return 0 end
+  if not redis.call('SET', KEYS[1], '', 'NX', 'PX', ARGV[4]) then return 0 end
+  for _, account in ipairs(let_go(KEYS[2], KEYS[3], ARGV[3])) do count(account, ARGV[6], ARGV[5]) end
+  return 1
+end
+
+-- KEYS: the marker, ends, holds, accounts of requests. ARGV from 3: reservation, marker kept for (ms).
+if operation == 'release' then
+  if not redis.call('SET', KEYS[1], '', 'NX', 'PX', ARGV[4]) then return 0 end
+  let_go(KEYS[2], KEYS[3], ARGV[3])
+  for place = 4, #KEYS do redis.call('ZREM', KEYS[place], ARGV[3]) end
+  return 1
+end
+
+-- KEYS: account. ARGV from 3: first hour, end (exclusive), kept until; hour, settled of each.
 if operation == 'correct' then
   local account, first, last = KEYS[1], tonumber(ARGV[3]), tonumber(ARGV[4])
   local wanted, changes = {}, {}
-  sweep(account, KEYS[2])
   for place = 6, #ARGV, 2 do wanted['h' .. ARGV[place]] = ARGV[place + 1] end
   for _, field in ipairs(redis.call('HKEYS', account)) do
     local hour = tonumber(field:match('^h(%d+)$'))
@@ -104,21 +168,22 @@ if operation == 'correct' then
   for field, settled in pairs(wanted) do
     local found = redis.call('HGET', account, field) or '0'
     for _, amount in ipairs({settled, negated(found)}) do
-      add(account, 'total', amount)
-      add(account, 'settled', amount)
-      add(account, field, amount)
+      if amount ~= '0' then
+        add(account, 'total', amount)
+        add(account, field, amount)
+      end
     end
     changes[#changes + 1] = settled
     changes[#changes + 1] = negated(found)
   end
-  redis.call('PEXPIRE', account, ARGV[5])
+  keep(account, ARGV[5])
   return changes
 end
 
--- KEYS: account, holds.
+-- KEYS: account, ends, holds.
 if operation == 'balance' then
-  sweep(KEYS[1], KEYS[2])
-  return {redis.call('HGETALL', KEYS[1]), redis.call('ZRANGE', KEYS[2], 0, -1)}
+  sweep(KEYS[2], KEYS[3])
+  return redis.call('HGETALL', KEYS[1])
 end
 
 return redis.error_reply('no such operation')

@@ -9,15 +9,27 @@ All keys bear one hash tag, so that a cluster keeps them in one slot and the scr
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from trueup_middleware.ledger.base import HOUR_MS, Balance, Claim, Granted, LedgerUnavailableError, Short
-from trueup_middleware.ledger.memory import MARKER_MS
+from trueup_middleware.ledger.base import (
+    HOUR_MS,
+    MARKER_MS,
+    RATE_MS,
+    Balance,
+    Claim,
+    Granted,
+    LedgerUnavailableError,
+    Settlement,
+    Short,
+)
 
 if TYPE_CHECKING:
     from redis import Redis
+
+_SHORT = ("short", b"short")
 
 
 class RedisLedger:
@@ -32,7 +44,10 @@ class RedisLedger:
         from redis.exceptions import RedisError  # noqa: PLC0415 - an optional dependency
 
         self._errors: tuple[type[Exception], ...] = (RedisError, OSError)
-        self._prefix = f"{{{namespace}}}:"
+        self._client = client
+        prefix = f"{{{namespace}}}:"
+        self._ends, self._holds = f"{prefix}ends", f"{prefix}holds"
+        self._account, self._requests, self._marker = f"{prefix}account:", f"{prefix}requests:", f"{prefix}ended:"
         self._script: Any = client.register_script((files("trueup_middleware.ledger") / "redis.lua").read_text())
 
     @classmethod
@@ -56,75 +71,96 @@ class RedisLedger:
         )
         return cls(client, namespace)
 
-    def reserve(self, reservation_id: str, claims: Sequence[Claim], now_ms: int) -> Granted | Short:
+    def reserve(
+        self, reservation_id: str, claims: Sequence[Claim], amount: int, held_until_ms: int, now_ms: int
+    ) -> Granted | Short:
         """See `Ledger.reserve`."""
-        keys = [key for claim in claims for key in self._keys(claim.account)]
-        arguments: list[str | int] = ["reserve", now_ms, reservation_id]
-        for claim in claims:
-            limit = "" if claim.limit is None else claim.limit
-            arguments += [claim.amount, limit, claim.held_until_ms, _kept_for(claim.kept_until_ms, now_ms)]
-        answer = self._run(keys, arguments)
-        if answer and answer[0] == "short":
-            _, index, total, settled, next_end = answer
-            return Short(int(index), int(total), int(settled), int(float(next_end)) if next_end else None)
-        return Granted(tuple(int(total) for total in answer))
+        rates: list[int] = []
+        money: list[int] = []
+        for index, claim in enumerate(claims):
+            (rates if claim.is_rate else money).append(index)
+        order = [*rates, *money]
+        keys = [self._ends, self._holds]
+        kept_until_ms = held_until_ms
+        limits: list[str | int] = []
+        for index in order:
+            name, limit, until_ms, is_rate = claims[index]
+            keys.append((self._requests if is_rate else self._account) + name)
+            limits.append("" if limit is None else limit)
+            if not is_rate:
+                limits.append(until_ms)
+                kept_until_ms = max(kept_until_ms, until_ms)
+        answer = self._run(
+            keys,
+            ["reserve", now_ms, reservation_id, amount, held_until_ms, kept_until_ms, RATE_MS, len(rates), *limits],
+        )
+        if answer and answer[0] in _SHORT:
+            _, place, total, fields, next_end = answer
+            settled = sum(_settled_by_hour(fields).values())
+            return Short(order[place], int(total), settled, int(float(next_end)) if next_end else None)
+        totals = [0] * len(order)
+        for index, total in zip(order, answer, strict=True):
+            totals[index] = int(total)
+        return Granted(tuple(totals))
 
-    def settle(self, reservation_id: str, claims: Sequence[Claim], actual: int, now_ms: int, started_ms: int) -> bool:
-        """See `Ledger.settle`."""
-        money = [claim for claim in claims if not claim.is_rate]
-        return self._end(reservation_id, money, actual, now_ms, started_ms)
+    def settle(self, settlements: Sequence[Settlement], now_ms: int) -> list[bool]:
+        """See `Ledger.settle`; all of them in one round trip."""
+        with self._answering(), self._client.pipeline(transaction=False) as pipeline:
+            for reservation_id, claims, actual, started_ms in settlements:
+                money = [claim for claim in claims if not claim.is_rate]
+                keys = [*self._keys_of(reservation_id), *(self._account + claim.account for claim in money)]
+                arguments = ["settle", now_ms, reservation_id, MARKER_MS, actual, started_ms // HOUR_MS]
+                self._script(keys, [*arguments, *(claim.kept_until_ms for claim in money)], pipeline)
+            return [bool(done) for done in pipeline.execute()]
+
+    def settle_held(self, reservation_id: str, actual: int, now_ms: int, started_ms: int) -> bool:
+        """See `Ledger.settle_held`."""
+        arguments = ["settle_held", now_ms, reservation_id, MARKER_MS, actual, started_ms // HOUR_MS]
+        return bool(self._run(self._keys_of(reservation_id), arguments))
 
     def release(self, reservation_id: str, claims: Sequence[Claim], now_ms: int) -> bool:
         """See `Ledger.release`."""
-        return self._end(reservation_id, claims, "", now_ms, now_ms)
+        rates = (self._requests + claim.account for claim in claims if claim.is_rate)
+        keys = [*self._keys_of(reservation_id), *rates]
+        return bool(self._run(keys, ["release", now_ms, reservation_id, MARKER_MS]))
 
     def correct(
         self, account: str, hours: range, settled_by_hour: Mapping[int, int], kept_until_ms: int, now_ms: int
     ) -> int:
         """See `Ledger.correct`."""
-        arguments: list[str | int] = ["correct", now_ms, hours.start, hours.stop, _kept_for(kept_until_ms, now_ms)]
+        arguments: list[str | int] = ["correct", now_ms, hours.start, hours.stop, kept_until_ms]
         for hour, settled in settled_by_hour.items():
             if hour in hours:
                 arguments += [hour, settled]
-        return sum(int(change) for change in self._run(self._keys(account), arguments))
+        return sum(int(change) for change in self._run([self._account + account], arguments))
 
     def balance(self, account: str, now_ms: int) -> Balance:
         """See `Ledger.balance`."""
-        fields, holds = self._run(self._keys(account), ["balance", now_ms])
-        found = {name: int(value) for name, value in zip(fields[::2], fields[1::2], strict=True)}
-        return Balance(
-            total=found.get("total", 0),
-            settled=found.get("settled", 0),
-            settled_by_hour={int(name[1:]): value for name, value in found.items() if name[0] == "h" and value},
-            held=sum(int(member.rpartition(":")[2]) for member in holds),
-        )
+        fields = self._run([self._account + account, self._ends, self._holds], ["balance", now_ms])
+        by_hour = _settled_by_hour(fields)
+        total, settled = int(dict(_pairs(fields)).get("total", 0)), sum(by_hour.values())
+        return Balance(total, settled, {hour: amount for hour, amount in by_hour.items() if amount}, total - settled)
 
-    def _end(
-        self, reservation_id: str, claims: Sequence[Claim], actual: int | str, now_ms: int, started_ms: int
-    ) -> bool:
-        keys = [f"{self._prefix}ended:{reservation_id}"]
-        arguments: list[str | int] = ["settle", now_ms, reservation_id, MARKER_MS, actual, started_ms // HOUR_MS]
-        for claim in claims:
-            keys += self._keys(claim.account)
-            arguments += [claim.amount, _kept_for(claim.kept_until_ms, now_ms)]
-        return bool(self._run(keys, arguments))
-
-    def _keys(self, account: str) -> list[str]:
-        return [f"{self._prefix}account:{account}", f"{self._prefix}holds:{account}"]
+    def _keys_of(self, reservation_id: str) -> list[str]:
+        return [self._marker + reservation_id, self._ends, self._holds]
 
     def _run(self, keys: Sequence[str], arguments: Sequence[str | int]) -> Any:
+        with self._answering():
+            return self._script(keys, arguments)
+
+    @contextmanager
+    def _answering(self) -> Generator[None]:
         try:
-            return _text(self._script(keys=keys, args=arguments))
+            yield
         except self._errors as error:
             raise LedgerUnavailableError(type(error).__name__) from error
 
 
-def _kept_for(kept_until_ms: int, now_ms: int) -> int:
-    return max(1, kept_until_ms - now_ms)
+def _pairs(fields: Sequence[str | bytes]) -> Iterator[tuple[str, str]]:
+    """Yield the fields of a hash, whether or not the client was told to decode."""
+    texts = [each.decode() if isinstance(each, bytes) else each for each in fields]
+    return zip(texts[::2], texts[1::2], strict=True)
 
 
-def _text(answer: Any) -> Any:
-    """Decode what a client answers that was not told to decode."""
-    if isinstance(answer, list):
-        return [_text(value) for value in answer]  # pyright: ignore[reportUnknownVariableType]
-    return answer.decode() if isinstance(answer, bytes) else answer
+def _settled_by_hour(fields: Sequence[str | bytes]) -> dict[int, int]:
+    return {int(name[1:]): int(value) for name, value in _pairs(fields) if name[0] == "h"}
