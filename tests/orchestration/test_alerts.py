@@ -114,13 +114,15 @@ def alert_models_of_the_project() -> dict[str, dict[str, Any]]:
     return {model["config"]["meta"]["alert"]["rule"]: model for model in models if model["name"].startswith("alert_")}
 
 
-def test_every_rule_has_a_row_a_model_and_a_runbook_and_each_of_these_a_rule() -> None:
+def test_every_rule_has_a_row_a_model_a_unit_test_and_a_runbook_and_each_of_these_a_rule() -> None:
     models = alert_models_of_the_project()
     rules = read_rule_book(PROJECT_ROOT / "pricing_seeds", date(2026, 11, 21)).rules
     folder = DBT_PROJECT / "models" / "alerts"
     assert rules.keys() == models.keys()
     assert {path.stem for path in folder.glob("alert_*.sql")} == {model["name"] for model in models.values()}
     assert {path.stem for path in (DBT_PROJECT / "docs" / "alerts").glob("*.md")} == models.keys()
+    unit_tests = yaml.safe_load((folder / "_alerts__unit_tests.yml").read_text())["unit_tests"]
+    assert {test["model"] for test in unit_tests} >= {model["name"] for model in models.values()}
     union = (folder / "int_alerts__unioned.sql").read_text()
     for rule, model in models.items():
         assert f"breaches('measured', '{rule}')" in (folder / f"{model['name']}.sql").read_text()

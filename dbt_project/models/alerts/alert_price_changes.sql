@@ -38,6 +38,7 @@ changes as (
       and after.place_from = before.place_from
       and after.account_from = before.account_from
       and after.tier_from = before.tier_from
+      and after.utc_minute_from = before.utc_minute_from
   inner join {{ ref('stg_alert_rules__rules') }} as rules on rules.alert_rule = 'price_changed'
   where
     before.{{ class }}_usd_per_unit <> after.{{ class }}_usd_per_unit
