@@ -68,7 +68,7 @@ bench: $(INSTALLED) ## measure against hand-written DuckDB (minutes; 10 M reques
 bench-trueup: $(INSTALLED) ## measure splitting a bill over 10 M requests of one day
 	$(BIN)/python -m benchmarks.true_up
 
-bench-alerts: $(INSTALLED) ## measure what the alert rules find, and how often they cry without cause (many minutes)
+bench-alerts: $(INSTALLED) ## measure what the alert rules find, and how often they cry without cause (minutes)
 	$(BIN)/python -m benchmarks.alerts
 
 prices: $(INSTALLED) ## refresh the price book and print what changed

@@ -55,10 +55,13 @@ The rows of `measured` that break `rule`: columns of every alert model.
 
 measured: usage_date, scope_kind, scope_id, plan_id ('' where a scope has none), observed, baseline (what a relative rule
 compares with; NULL compares with nothing and breaks no rule), floor_value (compared with the floor; NULL is above it),
-history_days_count (NULL is enough), detail (text for people, or NULL).
+history_days_count (NULL is enough), detail (text for people, or NULL); the columns of `kept` are handed on.
 -#}
-{%- macro breaches(measured, rule) -%}
+{%- macro breaches(measured, rule, kept=[]) -%}
 select
+  {%- for column in kept %}
+  {{ column }},
+  {%- endfor %}
   alert_rule,
   severity,
   usage_date,
@@ -71,6 +74,9 @@ select
   detail
 from (
   select
+    {%- for column in kept %}
+    measured.{{ column }},
+    {%- endfor %}
     rules.alert_rule,
     rules.severity,
     rules.unit,
@@ -116,4 +122,65 @@ from (
 where
   (comparator in ('above', 'above_times', 'above_by') and observed > limit_value)
   or (comparator in ('below', 'below_times', 'below_by') and observed < limit_value)
+{%- endmacro -%}
+
+{#-
+Those of `broken` that lie beyond the noise of their own past: columns of every alert model, and `key`. What costs twice the
+mean may be usual for who spends unevenly. Cost varies by factors, so the band is of its logarithm: the median of the rule's
+noise_days, and noise_deviations of 1.4826 x the median distance from it, which is the standard deviation where noise is
+normal and which a few days of a spike do not widen. Days without cost say nothing, and under seven of the others make no
+band. Over a clean year of 85 tenants (`make bench-alerts`) the band leaves 9 of 110 spikes of a day, and 6 of 69 by the hour.
+
+broken: rows of `breaches`, with `key` kept. days: usage_date, `key`, `value`.
+-#}
+{%- macro beyond_noise(broken, days, key, value, rule) -%}
+select
+  broken.{{ key }},
+  broken.alert_rule,
+  broken.severity,
+  broken.usage_date,
+  broken.scope_kind,
+  broken.scope_id,
+  broken.observed,
+  greatest(broken.threshold, coalesce(bands.upper_value, broken.threshold)) as threshold,
+  broken.unit,
+  broken.baseline,
+  broken.detail
+from {{ broken }} as broken
+left join (
+  select
+    levels.{{ key }},
+    levels.usage_date,
+    exp(
+      max(levels.centre)
+      + max(levels.noise_deviations) * 1.4826 * median(abs(levels.level - levels.centre))
+    ) as upper_value
+  from (
+    select
+      {{ key }},
+      usage_date,
+      noise_deviations,
+      level,
+      median(level) over (partition by {{ key }}, usage_date) as centre
+    from (
+      select
+        broken.{{ key }},
+        broken.usage_date,
+        rules.noise_deviations,
+        ln(cast(days.{{ value }} as double)) as level
+      from {{ broken }} as broken
+      inner join {{ ref('stg_alert_rules__rules') }} as rules on rules.alert_rule = '{{ rule }}'
+      inner join {{ days }} as days
+        on
+          broken.{{ key }} = days.{{ key }}
+          and days.usage_date < broken.usage_date
+          and days.usage_date >= broken.usage_date - rules.noise_days * interval '1 day'
+      where days.{{ value }} > 0
+    ) as logarithms
+  ) as levels
+  group by levels.{{ key }}, levels.usage_date
+  having count(*) >= 7
+) as bands
+  on broken.{{ key }} = bands.{{ key }} and broken.usage_date = bands.usage_date
+where bands.upper_value is null or broken.observed > bands.upper_value
 {%- endmacro -%}

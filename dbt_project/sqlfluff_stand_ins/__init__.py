@@ -239,9 +239,14 @@ def with_earlier_days(days: str, *_: object, **__: object) -> str:
     return f"select * from {days}"
 
 
-def breaches(measured: str, *_: object) -> str:
+def breaches(measured: str, *_: object, **__: object) -> str:
     """What breaks a rule."""
     return f"select * from {measured}"
+
+
+def beyond_noise(broken: str, days: str, *_: object) -> str:
+    """What of it lies beyond noise."""
+    return f"select {broken}.* from {broken} inner join {days} on {broken}.usage_date = {days}.usage_date"
 
 
 def money_text(amount_usd: str) -> str:

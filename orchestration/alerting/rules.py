@@ -71,6 +71,11 @@ class AlertRule(_Row):
         floor, floor_unit: Below it nothing fires, so that three cents instead of one wake nobody.
         window_days: Days before the evaluated one that make the baseline, at most 60.
         min_history_days: Days with data that a baseline needs.
+        noise_days, noise_deviations: Days before the evaluated one whose spread makes a band of noise, and how many
+            deviations wide it is: what lies within it breaks no rule. None where a rule has no band.
+        explained_by: What the drivers of a breach are taken from: its cost, the cost of a unit whatever its volume
+            (`rate`), cost against budget, what a bill holds beyond the requests, or use without a price; empty when
+            spend has no part in it.
         escalate_after_days: A warning that still fires then, unacknowledged, becomes an error; None never.
         channel: A row of `alert_channels.csv`.
         action, automatic: The switch, and whether it is pulled without a human.
@@ -87,6 +92,9 @@ class AlertRule(_Row):
     floor_unit: str = ""
     window_days: _Days = None
     min_history_days: _Days = None
+    noise_days: _Days = None
+    noise_deviations: _Number = None
+    explained_by: Literal["cost", "rate", "budget", "bill", "usage", ""] = ""
     severity: Literal["warn", "error"]
     escalate_after_days: _Days = None
     owner: Annotated[str, Field(min_length=1)]
@@ -101,6 +109,8 @@ class AlertRule(_Row):
             raise ValueError(f"the runbook must be docs/alerts/{self.rule}.md")
         if (self.floor is None) != (self.floor_unit == ""):
             raise ValueError("floor and floor_unit go together")
+        if (self.noise_days is None) != (self.noise_deviations is None):
+            raise ValueError("noise_days and noise_deviations go together")
         if self.comparator is Comparator.BELOW_TIMES and self.threshold >= 1:
             raise ValueError("below_times needs a threshold under 1: what is not above its baseline is no breach")
         if self.automatic == "true" and self.action is Action.NONE:

@@ -8,6 +8,7 @@ Origins, read 2026-11. Only times and token counts were read; they hold no promp
   Generative LLM Inference Using Phase Splitting", ISCA 2024).
 * Mooncake conversation trace (kvcache-ai/Mooncake, FAST'25, Apache-2.0; Qin et al., "Mooncake", FAST 2025).
 * RAGPulse (flashserve/RAGPulse, MIT): one week of a campus question-answering service with retrieval.
+* ServeGen (alibaba/ServeGen, Apache-2.0): two weeks of one client of a language model service.
 
 A fit is the mean and standard deviation of the natural logarithm over all positive lengths of the trace. The
 traces know no cost, customer or model: whatever follows under "assumed" is ours.
@@ -47,6 +48,12 @@ RAGPULSE_HOUR_ZERO_IS_LOCAL = 11
 
 RAGPULSE_TURNS_PER_SESSION = 1.781
 """Mean; 59 % of sessions have one turn, 24 % two."""
+
+SERVEGEN_DAY_SIGMA = 0.22
+"""Standard deviation of ln(a client's day) around the same weekday: chunk 19, the second week against the first."""
+
+RAGPULSE_HOUR_SIGMA = 0.25
+"""The same of an hour around its share of the day, beyond what independent arrivals would show."""
 
 MOONCAKE_PREFIX_HIT_SHARE = 0.374
 """Share of input tokens that an unbounded prefix cache would have served in the conversation trace."""

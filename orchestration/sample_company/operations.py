@@ -114,6 +114,27 @@ def _whole_counts(expected: Floats, rng: np.random.Generator) -> Ints:
     return np.diff(edges).astype(np.int64)
 
 
+def _random_counts(expected: Floats, rng: np.random.Generator) -> Ints:
+    """Draw counts of operations that come in conversations, whose number is Poisson and whose length geometric."""
+    turns = figures.RAGPULSE_TURNS_PER_SESSION
+    conversations = rng.poisson(expected / turns)
+    further = np.zeros(conversations.shape, dtype=np.int64)
+    some = conversations > 0
+    further[some] = rng.negative_binomial(conversations[some], 1.0 / turns)
+    return conversations + further
+
+
+def _local_hours(tenant: Ints, tenants_count: int, restless: bool, rng: np.random.Generator) -> Ints:
+    """Draw the local hour of each operation."""
+    weights = np.array(figures.hour_weights())
+    if not restless:
+        return rng.choice(24, size=len(tenant), p=weights)
+    of_tenant = weights * rng.lognormal(0.0, figures.RAGPULSE_HOUR_SIGMA, size=(tenants_count, 24))
+    edges = np.cumsum(of_tenant, axis=1) / of_tenant.sum(axis=1, keepdims=True)
+    # One sorted array for all tenants: tenant n's edges lie in (n, n + 1].
+    return np.searchsorted((edges + np.arange(tenants_count)[:, None]).ravel(), tenant + rng.random(len(tenant))) % 24
+
+
 def draw_operations(demand: Demand, day: int, part: int, parts: int) -> Operations:
     """Draw the operations of one part of a day."""
     options, company = demand.options, demand.company
@@ -121,9 +142,10 @@ def draw_operations(demand: Demand, day: int, part: int, parts: int) -> Operatio
     tenants: list[Ints] = []
     flows: list[Ints] = []
     causes: list[Ints] = []
+    sigma, count_of = (figures.SERVEGEN_DAY_SIGMA, _random_counts) if options.restless else (0.08, _whole_counts)
     for cause, expected in demand.expected(day).items():
-        wobble = rng.lognormal(0.0, 0.08, size=(len(expected), 1)) if cause is IncidentKind.NONE else 1.0
-        counts = _whole_counts((expected * wobble / parts).ravel(), rng)
+        wobble = rng.lognormal(0.0, sigma, size=(len(expected), 1)) if cause is IncidentKind.NONE else 1.0
+        counts = count_of((expected * wobble / parts).ravel(), rng)
         cells = np.repeat(np.arange(counts.size), counts)
         tenant, flow = np.divmod(cells, len(Flow))
         tenants.append(tenant)
@@ -133,7 +155,7 @@ def draw_operations(demand: Demand, day: int, part: int, parts: int) -> Operatio
     count = len(tenant)
 
     offsets = np.array([one.utc_offset_hours for one in company.tenants])
-    local_hour = rng.choice(24, size=count, p=figures.hour_weights())
+    local_hour = _local_hours(tenant, len(company.tenants), options.restless, rng)
     in_day = ((local_hour - offsets[tenant]) % 24) * 3_600_000 + rng.integers(0, 3_600_000, size=count)
     if day == options.days - 1:
         in_day = np.where(in_day > LAST_START_MS, in_day - 3_600_000, in_day)

@@ -28,6 +28,7 @@ class SampleOptions:
         end_date: The last UTC day, inclusive.
         observed_share: Share, 0 to 1, of what OpenTelemetry and the gateway could see that they do export.
         incidents: Whether anything goes wrong; without, every alert is a false one.
+        restless: Whether days and hours of a tenant vary as they do in public traces, and operations arrive at random.
     """
 
     seed: int = 20
@@ -37,6 +38,7 @@ class SampleOptions:
     end_date: date = DEFAULT_END_DATE
     observed_share: float = 1.0
     incidents: bool = True
+    restless: bool = False
 
     def __post_init__(self) -> None:
         for name, value, least in (("days", self.days, 1), ("tenants", self.tenants, 5)):

@@ -125,7 +125,7 @@ def test_every_rule_has_a_row_a_model_a_unit_test_and_a_runbook_and_each_of_thes
     assert {test["model"] for test in unit_tests} >= {model["name"] for model in models.values()}
     union = (folder / "int_alerts__unioned.sql").read_text()
     for rule, model in models.items():
-        assert f"breaches('measured', '{rule}')" in (folder / f"{model['name']}.sql").read_text()
+        assert f"breaches('measured', '{rule}'" in (folder / f"{model['name']}.sql").read_text()
         assert f"'{model['name']}'" in union
         runbook = (PROJECT_ROOT / runbook_path(model)).read_text()
         for part in ("## Example", "## Reason to flag", "## What to do", "Switch to pull:", f"Rule `{rule}`"):

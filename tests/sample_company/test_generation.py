@@ -50,6 +50,20 @@ def test_another_seed_gives_another_company(tmp_path: Path) -> None:
     }
 
 
+def test_a_restless_company_has_the_days_of_the_trace_and_the_same_total() -> None:
+    days = 40
+    options = SampleOptions(days=days, requests=days * 20_000, tenants=12, incidents=False, restless=True)
+    company = build_company(options)
+    demand = Demand(options, company, plan_incidents(options, company))
+    drawn = np.array(
+        [np.bincount(draw_operations(demand, day, 0, 1).tenant, minlength=12) for day in range(days)], dtype=float
+    )
+    expected = np.array([sum(demand.expected(day).values()).sum(axis=1) for day in range(days)])
+    largest = np.log(drawn[:, :3] / expected[:, :3])
+    assert 0.18 < largest.std() < 0.26  # 0.22, and what arrivals add
+    assert drawn.sum() == pytest.approx(expected.sum(), rel=0.05)
+
+
 def test_a_second_run_writes_nothing_and_reports_the_same(tmp_path: Path) -> None:
     first = generate(tmp_path, SMALL)
     before = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*")}

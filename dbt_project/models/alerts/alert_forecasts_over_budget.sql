@@ -1,11 +1,11 @@
--- One row per scope whose month, as forecast on the newest day, ends above its budget.
+-- One row per scope whose month will end above its budget even at the lower bound of its forecast on the newest day.
 with measured as (
   select
     known_to_date as usage_date,
     scope_kind,
     scope_id,
     '' as plan_id,
-    month_end_cost_usd as observed,
+    month_end_low_usd as observed,
     budget_usd as baseline,
     history_days_count as floor_value,
     null as history_days_count,

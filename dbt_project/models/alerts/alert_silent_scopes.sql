@@ -1,5 +1,5 @@
 -- One row per tenant or feature and day of which this day and the day before are all but silent, where the same two days of
--- the week before were busy. Compared weekday by weekday, so that a quiet weekend is no silence.
+-- every one of the weeks before were busy. Compared weekday by weekday, so that a quiet weekend is no silence.
 with attempts as (
   {%- for kind, column in {'tenant': 'tenant_id', 'feature': 'feature'}.items() %}
   select
@@ -19,36 +19,53 @@ bounds as (
   from attempts
 ),
 
--- Each day speaks for itself and the next, and a week later as what was usual for those two.
+-- Each day speaks for itself and the next, and one and more weeks later as what was usual for those two.
 moved as (
   select
     attempts.scope_kind,
     attempts.scope_id,
     cast(attempts.usage_date + steps.step_days * interval '1 day' as date) as usage_date,
-    sum(case when steps.step_days <= 1 then attempts.attempts_count else 0 end) as attempts_count,
-    sum(case when steps.step_days > 1 then attempts.attempts_count else 0 end) as usual_attempts_count
+    steps.weeks_ago,
+    sum(attempts.attempts_count) as attempts_count
   from attempts
   cross join (
-    select step_days - 1 as step_days
-    from ({{ numbers_to(9) }}) as numbers
-    where step_days in (1, 2, 8, 9)
+    select
+      numbers.step_days - 1 as step_days,
+      {{ whole_division('numbers.step_days - 1', '7') }} as weeks_ago
+    from ({{ numbers_to(62) }}) as numbers
+    cross join {{ ref('stg_alert_rules__rules') }} as rules
+    where rules.alert_rule = 'gone_silent' and numbers.step_days <= rules.window_days + 2
   ) as steps
+  where steps.step_days - 7 * steps.weeks_ago <= 1
+  group by 1, 2, 3, 4
+),
+
+compared as (
+  -- The quietest of the weeks before: who is silent now and then is not silent now.
+  select
+    moved.scope_kind,
+    moved.scope_id,
+    moved.usage_date,
+    sum(case when moved.weeks_ago = 0 then moved.attempts_count else 0 end) as attempts_count,
+    count(case when moved.weeks_ago > 0 then 1 end) as weeks_count,
+    min(case when moved.weeks_ago > 0 then moved.attempts_count end) as least_attempts_count
+  from moved
   group by 1, 2, 3
 ),
 
 measured as (
   select
-    moved.usage_date,
-    moved.scope_kind,
-    moved.scope_id,
+    compared.usage_date,
+    compared.scope_kind,
+    compared.scope_id,
     '' as plan_id,
-    moved.attempts_count as observed,
-    moved.usual_attempts_count as baseline,
-    moved.usual_attempts_count as floor_value,
-    null as history_days_count,
+    compared.attempts_count as observed,
+    compared.least_attempts_count as baseline,
+    compared.least_attempts_count as floor_value,
+    7 * compared.weeks_count as history_days_count,
     null as detail
-  from moved
-  inner join bounds on moved.usage_date <= bounds.last_date
+  from compared
+  inner join bounds on compared.usage_date <= bounds.last_date
 )
 
 {{ breaches('measured', 'gone_silent') }}

@@ -1,5 +1,6 @@
 -- One row per tenant and day of which the cost up to some hour was a multiple of its usual cost up to that hour: the first
--- such hour. A runaway agent is caught on its day, before the day is over and before a bill comes.
+-- such hour beyond the noise of that hour in its own weeks. A runaway agent is caught on its day, before the day is over and
+-- before a bill comes.
 with hours as (
   select
     usage_date,
@@ -61,6 +62,7 @@ compared as (
 measured as (
   select
     compared.usage_date,
+    compared.tenant_hour,
     'tenant' as scope_kind,
     compared.tenant_id as scope_id,
     '' as plan_id,
@@ -77,18 +79,22 @@ measured as (
   inner join {{ ref('stg_alert_rules__rules') }} as rules on rules.alert_rule = 'tenant_hour_spike'
   cross join bounds
   -- The first days that were filled have too few before them to be compared with.
-  where compared.usage_date >= bounds.first_date + rules.window_days * interval '1 day'
+  where compared.usage_date >= bounds.first_date + greatest(rules.window_days, rules.noise_days) * interval '1 day'
 ),
 
 broken as (
-  {{ breaches('measured', 'tenant_hour_spike') }}
+  {{ breaches('measured', 'tenant_hour_spike', kept=['tenant_hour']) }}
+),
+
+beyond_noise as (
+  {{ beyond_noise('broken', 'filled', 'tenant_hour', 'cost_usd', 'tenant_hour_spike') }}
 ),
 
 ranked as (
   select
     *,
     row_number() over (partition by usage_date, scope_id order by detail) as choice
-  from broken
+  from beyond_noise
 )
 
 select

@@ -1,5 +1,5 @@
 -- One row per tenant and day on which it spent a multiple of its trailing mean. The evaluated day is not part of its own
--- baseline, a tenant needs some days of history, and small money is left alone.
+-- baseline, a tenant needs some days of history, and small money and the noise of its own weeks are left alone.
 with spend as (
   select
     usage_date,
@@ -27,6 +27,7 @@ baselines as (
 measured as (
   select
     usage_date,
+    tenant_id,
     'tenant' as scope_kind,
     tenant_id as scope_id,
     plan_id,
@@ -36,6 +37,25 @@ measured as (
     history_days_count,
     cast(history_days_count as varchar) || ' days of history' as detail
   from baselines
+),
+
+broken as (
+  {{ breaches('measured', 'tenant_spend_spike', kept=['tenant_id']) }}
+),
+
+beyond_noise as (
+  {{ beyond_noise('broken', 'spend', 'tenant_id', 'effective_cost_usd', 'tenant_spend_spike') }}
 )
 
-{{ breaches('measured', 'tenant_spend_spike') }}
+select
+  alert_rule,
+  severity,
+  usage_date,
+  scope_kind,
+  scope_id,
+  observed,
+  threshold,
+  unit,
+  baseline,
+  detail
+from beyond_noise
