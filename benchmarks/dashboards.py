@@ -50,15 +50,15 @@ CUBE = "llm_usage_by_tenant_feature_model_day"
 FACT = "fct_llm_requests"
 
 PAGES = {
-    "overview": """spend_totals spend_by_day month_to_date forecast margin_by_month coverage alerts_on_day""",
+    "overview": """spend_totals spend_by_day month_to_date forecast margin_by_month coverage incidents""",
     "features": """spend_by_feature_day feature_economics tokens_per_outcome_by_feature_day releases waste_by_feature
         release_impacts""",
-    "tenants": """tenants tenant_profile tenant_months""",
+    "tenants": """tenants tenant_profile tenant_months spend_totals spend_by_feature_day feature_economics""",
     "models": """spend_by_model_day model_economics price_changes""",
     "invoice": """recon_by_day recon_by_provider recon_by_provider_day unattributed_by_reason estimate_accuracy
         restatements""",
-    "why": """change_by_feature change_by_tenant change_by_model""",
-    "alerts": """alerts_on_day alert_history alerts alert_drivers""",
+    "why": """change_by_part:feature change_by_part:tenant change_by_part:model""",
+    "alerts": """incidents alert_history alerts alert_drivers incident_events""",
     "requests": """dearest_requests""",
 }
 """The queries of each page."""
@@ -280,15 +280,21 @@ def _roll_ups(scale: _Scale) -> None:
         "cost_basis": "'billed'"
     }
     plan = {"plan_name": _PLAN, "plan_id": f"lower({_PLAN})", "ai_tier": "'standard'"}
+    priced = {name: f"sum({name})" for name in _CUBE_VALUES if name.startswith("priced_")}
     for mart, keys in (
         ("unit_economics_by_tenant_feature_day", "usage_date, tenant_id, feature"),
         ("unit_economics_by_tenant_day", "usage_date, tenant_id"),
         ("unit_economics_by_feature_day", "usage_date, feature"),
         ("unit_economics_by_model_day", "usage_date, provider, model"),
+        ("unit_economics_by_plan_feature_day", "usage_date, plan_name, feature"),
+        (
+            "llm_usage_by_plan_feature_model_day",
+            "usage_date, plan_name, feature, provider, model, service_tier, environment",
+        ),
     ):
-        outcomes = {} if "model" in keys else _OUTCOMES
+        values = sums | (priced if "environment" in keys else {} if "model" in keys else _OUTCOMES)
         names = plan | {"customer_name": "upper(tenant_id)"} if mart == "unit_economics_by_tenant_day" else {}
-        scale.write(mart, CUBE, sums | outcomes | names, keys)
+        scale.write(mart, f"(select *, {_PLAN} as plan_name from {CUBE})", values | names, keys)
     scale.write(
         "operations_by_tenant_feature_day",
         CUBE,
@@ -359,6 +365,24 @@ def _small_marts(scale: _Scale) -> None:
     names = {"alert_rule": "'rule_' || hash(scope_id) % 12", "scope_kind": "'tenant'", "severity": "'warn'"}
     scale.write("alerts", breaches, names)
     scale.write(
+        "fct_alert_events",
+        f"(select *, usage_date as opened_date, usage_date as event_date from {breaches})",
+        names
+        | {"event_id": "hash(usage_date, scope_id)", "incident_id": "hash(usage_date, scope_id)"}
+        | {"state": f"case when usage_date > date '{LAST_DAY}' - 3 then 'open' else 'resolved' end"}
+        | {"is_newest": "true", "recorded_at": "cast(usage_date as timestamptz)"},
+    )
+    scale.write(
+        "spend_drivers_by_comparison",
+        f"(select * from (values ('day_on_day', 1, 1), ('week_on_week', 7, 7), ('day_vs_trailing_week', 1, 7)) "
+        f"as spans (comparison, days, before), range(1, {TENANTS}) as drivers (driver_rank))",
+        {"usage_date": f"date '{LAST_DAY}'", "current_first_date": f"date '{LAST_DAY}' + 1 - days"}
+        | {"baseline_last_date": f"date '{LAST_DAY}' - days"}
+        | {"baseline_first_date": f"date '{LAST_DAY}' + 1 - days - before"}
+        | {"driver": "'tenant_mix'", "driver_words": "'larger share of ' || driver_rank", "effect_usd": "1"}
+        | {"change_usd": f"{TENANTS - 1}", "current_cost_usd": f"{TENANTS - 1}", "sentence": "'moved'"},
+    )
+    scale.write(
         "spend_drivers_by_alert",
         f"(select * from {breaches}, range(1, 9) as drivers (driver_rank))",
         names | {"driver": "'operations_volume'", "driver_words": "'more operations'", "effect_usd": "1"},
@@ -387,28 +411,45 @@ def time_pages(publication: Publication, rounds: int) -> list[Timing]:
                         days = filters.days(newest - timedelta(days=number % 20))
                         samples[name].append(_ask(snapshot, name, filters, days, rows))
             timings += [Timing(page, name + words, _p95(samples[name]), rows[name]) for name in names]
-    for title, days in (("day on day", 1), ("week on week", 7)):
-        samples = {"": []}
-        for number in range(rounds):
-            last = newest - timedelta(days=number % 20)
-            current = Days(last - timedelta(days=days - 1), last)
-            before = current.before()
+    for title, page, scope, (current, before) in _comparisons():
+        took: list[float] = []
+        for _ in range(rounds):
             with publication.open() as snapshot:
                 began = time.perf_counter()
-                explain_change(
-                    snapshot.connection, Period(before.first, before.last), Period(current.first, current.last)
-                )
-                samples[""].append(1000 * (time.perf_counter() - began))
-        timings.append(Timing("why, overview", f"explain {title}", _p95(samples[""]), 1))
+                explain_change(snapshot.connection, before, current, **scope)
+                took.append(1000 * (time.perf_counter() - began))
+        timings.append(Timing(page, f"explain {title}", _p95(took), 1))
     return timings
+
+
+def _comparisons() -> list[tuple[str, str, dict[str, str], tuple[Period, Period]]]:
+    """Return what the pages compare: in words, on which page, of which scope, the current period and its baseline."""
+
+    def ending(days_ago: int, days: int) -> tuple[Period, Period]:
+        last = LAST_DAY - timedelta(days=days_ago)
+        current = Days(last - timedelta(days=days - 1), last)
+        before = current.before()
+        return Period(current.first, current.last), Period(before.first, before.last)
+
+    return [
+        ("day on day", "overview", {}, ending(0, 1)),
+        ("week on week", "why", {}, ending(0, 7)),
+        ("any two days", "why", {}, ending(40, 1)),
+        ("any two weeks", "why", {}, ending(40, 7)),
+        ("30 days on 30 days", "why", {}, ending(0, 30)),
+        ("30 days on 30 days of a tenant", "why", {"tenant_id": "tenant-0003"}, ending(0, 30)),
+        ("30 days on 30 days of a feature", "why", {"feature": "feature_3"}, ending(0, 30)),
+    ]
 
 
 def _ask(snapshot: Snapshot, name: str, filters: Filters, days: Days, rows: dict[str, int]) -> float:
     before = days.before()
+    file, _, by = name.partition(":")
     query = build_query(
-        name,
+        file,
         filters,
-        Days(before.first, days.last) if name.startswith("change_by") else days,
+        Days(before.first, days.last) if by else days,
+        by=by,
         newest_date=days.last,
         day=days.last,
         basis=str(filters.basis),
@@ -419,6 +460,7 @@ def _ask(snapshot: Snapshot, name: str, filters: Filters, days: Days, rows: dict
         baseline_last=before.last,
         current_first=days.first,
         current_last=days.last,
+        is_open=True,
         rule=None,
         scope_kind=None,
         scope_id=None,

@@ -22,7 +22,7 @@ from typing import Any, Self
 import duckdb
 
 from dashboards.filters import DIMENSIONS, Days, Filters
-from dashboards.usage import mart_for, reads_usage, usage_sql
+from dashboards.usage import bound_values, mart_for, reads_usage, usage_sql
 from orchestration.publishing.csv_file import write_csv
 from orchestration.publishing.reader import open_marts
 from orchestration.publishing.sql import literal
@@ -53,38 +53,43 @@ class Query:
     grain: str
 
 
-def build_query(name: str, filters: Filters, days: Days, **further: Any) -> Query:
+def build_query(name: str, filters: Filters, days: Days, *, by: str = "", **further: Any) -> Query:
     """Return the query of `queries/<name>.sql` for a view.
 
     Args:
         name: Of the file.
         filters: Narrow it.
         days: Bound as `$first_date` and `$last_date`.
+        by: Name of the dimension that a file means by `any_dimension`.
         further: Other parameters that the file names.
 
     Raises:
-        KeyError: When the file names a parameter that is not given.
+        KeyError: When the file names a parameter that is not given, or `by` is no dimension.
     """
     text = _text(name)
+    if by:
+        text = re.sub(r"\bany_dimension\b", DIMENSIONS[by], text)
     chosen = {column: list(filters.chosen[key]) for key, column in DIMENSIONS.items() if filters.chosen.get(key)}
-    sql, marts = text, re.findall(r"\b(?:from|join) ([a-z]+_[a-z_]+)\b", re.sub(r"--.*", "", text))
+    sql, marts = text, re.findall(r"\b(?:from|join) ([a-z_]+)\b", re.sub(r"--.*", "", text))
     narrowed = frozenset(key for key, column in DIMENSIONS.items() if f"${column}" in text)
     if reads_usage(text):
         mart = mart_for(text, chosen.keys())
         # Outside of `usage`, a filter of it would be one of `_text`'s own, and is bound like it.
-        sql = _with("usage", usage_sql(mart, text, chosen.keys(), filters.basis), text)
-        marts = [mart.name, *marts]
+        counts = {column: len(values) for column, values in chosen.items()}
+        sql = _with("usage", usage_sql(mart, text, counts, filters.basis), text)
+        marts = [mart.name, *(name for name in marts if name != "usage")]
         narrowed = frozenset(DIMENSIONS)
     own = {name for name in re.findall(r"\bwith ([a-z_]+) as \(|^([a-z_]+) as \(", text, re.MULTILINE) for name in name}
     values = {
         **{column: chosen.get(column) for column in DIMENSIONS.values()},
+        **bound_values(chosen),
         "first_date": days.first,
         "last_date": days.last,
         **further,
     }
     return Query(
         sql=sql,
-        parameters={name: values[name] for name in set(re.findall(r"\$([a-z_]+)", re.sub(r"--.*", "", sql)))},
+        parameters={name: values[name] for name in set(re.findall(r"\$([a-z_0-9]+)", re.sub(r"--.*", "", sql)))},
         marts=tuple(dict.fromkeys(mart for mart in marts if mart not in own)),
         narrowed=narrowed,
         grain=text.partition("\n")[0].removeprefix("-- ").rstrip("."),

@@ -6,7 +6,7 @@ with prices as (
     model,
     service_tier,
     1000000 * sum(output_cost_usd) / nullif(sum(priced_output_tokens), 0) as usd_per_mtok
-  from llm_usage_by_tenant_feature_model_day
+  from llm_usage_by_plan_feature_model_day
   where
     usage_date between cast($first_date as date) - 1 and $last_date
     and priced_output_tokens > 0

@@ -1,9 +1,8 @@
-"""Alerts: which rules fire, since when, what is to be done, and what drove the cost of their scope."""
+"""Alerts: what is open, whose it is, what is to be done, and what drove the cost of its scope."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 
@@ -11,31 +10,22 @@ import streamlit as st
 
 from dashboards import charts, words
 from dashboards.panel import chart, note, panel, table
-from dashboards.publication import Row
+from dashboards.publication import Query, Row
 from dashboards.tables import Column, escaped
 from dashboards.view import View
 from orchestration.warehouse.project import DBT_PROJECT
 
 RUNBOOKS = DBT_PROJECT / "docs" / "alerts"
 
-_MART = "alerts"
+_BREACHES = "alerts"
+_EVENTS = "fct_alert_events"
 
 
 def show(view: View) -> None:
-    """Show the page: one breach when the link names it, all of them below."""
+    """Show the page: one rule and scope when the link names them, all of them below."""
     if view.extra.get("rule"):
         _one(view)
-    newest = view.snapshot.newest
-    panel(
-        view,
-        f"In breach on {words.day(newest)}",
-        "alerts_on_day",
-        view.query("alerts_on_day"),
-        lambda rows: table(breach_columns(view), rows),
-        means="One row per rule and scope in breach on the newest published day.",
-        cost="none",
-        empty="No rule fires.",
-    )
+    show_open(view)
     panel(
         view,
         "Breaches by day",
@@ -51,30 +41,75 @@ def show(view: View) -> None:
     )
     panel(
         view,
-        "History",
+        "Incidents that are over",
+        "incidents_over",
+        incidents(view, is_open=False),
+        lambda rows: table(incident_columns(view), rows),
+        means="Resolved in these days. People are told of incidents from the first evaluation on, not of days before.",
+        cost="none",
+        empty="No incident ended in these days.",
+    )
+    panel(
+        view,
+        "Days in breach",
         "alerts",
         view.query("alerts", rule=None, scope_kind=None, scope_id=None),
-        lambda rows: table(incident_columns(view), rows),
+        lambda rows: table(breach_columns(view), rows),
         means="Days in breach on end are one line, newest first; figures are of its last day.",
         cost="none",
         empty="No rule fired in these days.",
     )
 
 
-def breach_columns(view: View) -> list[Column]:
-    """Return the columns of breaches of the newest day."""
-    return _columns(view, lambda _: view.snapshot.newest)
+def show_open(view: View, scope_kind: str | None = None, scope_id: str | None = None) -> None:
+    """Show the open incidents, of one scope or of all."""
+    panel(
+        view,
+        "Open incidents",
+        "incidents_open",
+        incidents(view, is_open=True, scope_kind=scope_kind, scope_id=scope_id),
+        lambda rows: table(incident_columns(view), rows),
+        means="An incident is one rule and one scope, from its first breach until it is resolved.",
+        cost="none",
+        empty="No incident is open.",
+    )
+
+
+def incidents(
+    view: View, *, is_open: bool, rule: str | None = None, scope_kind: str | None = None, scope_id: str | None = None
+) -> Query:
+    """Return the query of incidents that are open now, or that ended in the period."""
+    return view.query("incidents", is_open=is_open, rule=rule, scope_kind=scope_kind, scope_id=scope_id)
 
 
 def incident_columns(view: View) -> list[Column]:
+    """Return the columns of incidents."""
+
+    def meaning(column: str) -> str:
+        return view.snapshot.meaning(_EVENTS, column)
+
+    first, *others = _columns(view, _EVENTS)
+    return [
+        first,
+        Column("state", lambda row: row["state"], "name", meaning("state")),
+        *others[:2],
+        Column("since", lambda row: words.day(row["opened_date"]), "name", meaning("opened_date")),
+        *others[2:],
+        Column("owner", lambda row: words.visible(row["owner"] or words.NOT_STATED), "name", meaning("owner")),
+        Column("action", _action, "words", f"{meaning('action')} {meaning('is_automatic')}"),
+        Column("note", lambda row: words.visible(row["note"] or words.NO_RATIO), "words", meaning("note")),
+    ]
+
+
+def breach_columns(view: View) -> list[Column]:
     """Return the columns of breaches on end."""
     since = Column("days", _span, "name", "First and last day in breach.")
-    return [since, *_columns(view, lambda row: row["last_date"])]
+    return [since, *_columns(view, _BREACHES)]
 
 
-def _columns(view: View, last: Callable[[Row], date]) -> list[Column]:
+def _columns(view: View, mart: str) -> list[Column]:
     def meaning(column: str) -> str:
-        return view.snapshot.meaning(_MART, column)
+        return view.snapshot.meaning(mart, column)
 
     def detail(row: Row) -> str:
         return view.link(
@@ -82,7 +117,7 @@ def _columns(view: View, last: Callable[[Row], date]) -> list[Column]:
             rule=row["alert_rule"],
             scope_kind=row["scope_kind"],
             scope_id=row["scope_id"] or "",
-            day=str(last(row)),
+            day=str(row["last_date"]),
         )
 
     return [
@@ -94,7 +129,15 @@ def _columns(view: View, last: Callable[[Row], date]) -> list[Column]:
     ]
 
 
+def _action(row: Row) -> str:
+    if row["action"] in (None, "none"):
+        return words.NO_RATIO
+    return row["action"].replace("_", " ") + (", by itself" if row["is_automatic"] else ", when people say so")
+
+
 def _observed(row: Row) -> str:
+    if row["observed"] is None:
+        return words.NO_RATIO
     return f"{words.number(row['observed'])}, limit {words.number(row['threshold'])} {row['unit'] or ''}"
 
 
@@ -123,9 +166,33 @@ def _one(view: View) -> None:
         cost="effective",
         empty="The cost of this scope did not move then, or it is long past.",
     )
+    panel(
+        view,
+        "What became of it",
+        "incident_events",
+        view.query("incident_events", alert_rule=rule, scope_kind=kind, scope_id=scope),
+        lambda rows: table(_event_columns(view), rows),
+        means="Each change of the incident and who said what to it.",
+        cost="none",
+        empty="Nobody was told: the breach was over before alerts were first evaluated here.",
+    )
     if runbook := runbook_of(rule):
         with st.expander("Runbook: what to do", icon=":material/menu_book:", expanded=True):
             st.markdown(runbook)
+
+
+def _event_columns(view: View) -> list[Column]:
+    def meaning(column: str) -> str:
+        return view.snapshot.meaning(_EVENTS, column)
+
+    return [
+        Column("noticed", lambda row: words.moment(row["recorded_at"], view.zone), "name", meaning("recorded_at")),
+        Column("event", lambda row: row["event_kind"].replace("_", " "), "name", meaning("event_kind")),
+        Column("then", lambda row: row["state"], "name", meaning("state")),
+        Column("day", lambda row: words.day(row["event_date"]), "name", meaning("event_date")),
+        Column("observed", _observed, "words", f"{meaning('observed')} {meaning('threshold')}"),
+        Column("note", lambda row: words.visible(row["note"] or words.NO_RATIO), "words", meaning("note")),
+    ]
 
 
 def _drivers(view: View, rows: list[Row]) -> None:

@@ -8,9 +8,9 @@ import streamlit as st
 
 from dashboards import charts, words
 from dashboards.filters import Days
-from dashboards.panel import chart, note, panel, table
+from dashboards.panel import chart, note, panel
 from dashboards.publication import Row
-from dashboards.screens.alerts import breach_columns
+from dashboards.screens.alerts import incidents, show_open
 from dashboards.screens.change import show_change
 from dashboards.view import View
 
@@ -43,23 +43,14 @@ def show(view: View) -> None:
     newest = view.snapshot.newest
     today = Days(newest, newest)
     show_change(view, today.before(), today, f"{words.day(newest)} against the day before", is_short=True)
-    panel(
-        view,
-        "In breach on the newest day",
-        "alerts_on_day",
-        view.query("alerts_on_day"),
-        lambda rows: table(breach_columns(view), rows),
-        means="Rules that fire on the newest published day, with what drove the cost of their scope.",
-        cost="none",
-        empty="No rule fires.",
-    )
+    show_open(view)
 
 
 def _tiles(view: View) -> None:
     (spend,), (before,) = view.rows("spend_totals"), view.rows("spend_totals", days=view.days.before())
     months = view.rows("margin_by_month")
     (coverage,) = view.rows("coverage")
-    breaches = view.rows("alerts_on_day")
+    open_incidents = view.snapshot.rows(incidents(view, is_open=True))
     first, second = st.columns(3), st.columns(3)
     with first[0]:
         _tile_spend(view, spend, before)
@@ -72,15 +63,15 @@ def _tiles(view: View) -> None:
     with second[1]:
         _tile_coverage(view, coverage)
     with second[2]:
-        errors = sum(row["severity"] == "error" for row in breaches)
+        errors = sum(row["severity"] == "error" for row in open_incidents)
         st.metric(
-            "Rules in breach",
-            words.count(len(breaches)),
+            "Open incidents",
+            words.count(len(open_incidents)),
             f"{errors} of severity error" if errors else "none of severity error",
             delta_color="inverse" if errors else "off",
             delta_arrow="off",
             border=True,
-            help=f"Rules and scopes in breach on {view.snapshot.newest}. From `alerts`; not narrowed by filters.",
+            help="Rules and scopes whose incident is not resolved. From `fct_alert_events`; not narrowed by filters.",
         )
 
 

@@ -10,7 +10,7 @@ import streamlit as st
 from dashboards import charts, chrome, words
 from dashboards.panel import chart, note, panel, table
 from dashboards.publication import Row
-from dashboards.screens.alerts import incident_columns
+from dashboards.screens.alerts import breach_columns, show_open
 from dashboards.screens.features import economics_columns
 from dashboards.tables import Column, escaped
 from dashboards.view import View
@@ -143,12 +143,13 @@ def _one(view: View, tenant: str) -> None:
         empty="No month has revenue or cost of this tenant.",
         rows=months,
     )
+    show_open(view, "tenant", tenant)
     panel(
         view,
-        "Rules in breach",
+        "Days in breach",
         "alerts_of_tenant",
         view.query("alerts", rule=None, scope_kind="tenant", scope_id=tenant),
-        lambda rows: table(incident_columns(view), rows),
+        lambda rows: table(breach_columns(view), rows),
         cost="none",
         empty="No rule fired for this tenant.",
     )

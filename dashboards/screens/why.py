@@ -76,9 +76,10 @@ def _parts(view: View, part: str, baseline: Days, current: Days) -> None:
     days = Days(min(baseline.first, current.first), max(baseline.last, current.last))
     scope = {name: view.filters.chosen[name] for name in ("tenant", "feature") if name in view.filters.chosen}
     query = view.query(
-        f"change_by_{part}",
+        "change_by_part",
         filters=Filters(chosen=scope),
         days=days,
+        by=part,
         baseline_first=baseline.first,
         baseline_last=baseline.last,
         current_first=current.first,

@@ -141,13 +141,17 @@ def explain_change(
         "scope_words": scope or "all requests",
         "baseline_words": _baseline_words(baseline, current, is_daily_mean=is_daily_mean),
     }
-    (totals,) = marts.execute(_TOTALS, {name: parameters[name] for name in _parameters(_TOTALS)}).fetchall()
+    totals_sql = _totals_sql(has_tenant=tenant_id is not None)
+    (totals,) = marts.execute(totals_sql, {name: parameters[name] for name in _parameters(totals_sql)}).fetchall()
     attempts_before, attempts_after, unpriced_before, unpriced_after = (int(value) for value in totals)
     for period, attempts in ((baseline, attempts_before), (current, attempts_after)):
         if attempts_before + attempts_after == 0 or (not scope and attempts == 0):
             raise ExplainError(f"nothing of {scope or 'any request'} is published for {period}")
-    sql = _drivers_sql()
-    rows = marts.execute(sql, {name: parameters[name] for name in _parameters(sql)}).fetchall()
+    sql = _STANDING_READY
+    rows = [] if scope else marts.execute(sql, {name: parameters[name] for name in _parameters(sql)}).fetchall()
+    if not rows:
+        sql = _drivers_sql()
+        rows = marts.execute(sql, {name: parameters[name] for name in _parameters(sql)}).fetchall()
     zero = Decimal(0)
     words = parameters["scope_words"]
     return Change(
@@ -179,14 +183,39 @@ _IN_PERIODS = """
   and ($feature is null or feature = $feature)
 """
 
-_TOTALS = f"""
+
+def _totals_sql(*, has_tenant: bool) -> str:
+    """Return attempts and attempts of unknown price on both sides, from the smallest mart that can tell."""
+    return f"""
 select
   coalesce(sum(attempts_count) filter (where usage_date between $baseline_first and $baseline_last), 0),
   coalesce(sum(attempts_count) filter (where usage_date between $current_first and $current_last), 0),
   coalesce(sum(unpriced_attempts_count) filter (where usage_date between $baseline_first and $baseline_last), 0),
   coalesce(sum(unpriced_attempts_count) filter (where usage_date between $current_first and $current_last), 0)
-from llm_usage_by_tenant_feature_model_day
-where {_IN_PERIODS}
+from {"unit_economics_by_tenant_feature_day" if has_tenant else "unit_economics_by_feature_day"}
+where
+  (usage_date between $baseline_first and $baseline_last or usage_date between $current_first and $current_last)
+  and {"tenant_id = $tenant_id" if has_tenant else "true"}
+  and ($feature is null or feature = $feature)
+"""
+
+
+# What every run leaves for the newest day: the same figures, read instead of computed.
+_STANDING_READY = """
+select
+  baseline_cost_usd,
+  current_cost_usd,
+  sentence,
+  driver,
+  driver_words,
+  effect_usd
+from spend_drivers_by_comparison
+where
+  baseline_first_date = $baseline_first
+  and baseline_last_date = $baseline_last
+  and current_first_date = $current_first
+  and usage_date = $current_last
+order by driver_rank
 """
 
 

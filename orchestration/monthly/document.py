@@ -95,6 +95,7 @@ def write_document(month: Month, receipt: Receipt | None, published_version: str
         _tenants(month),
         _change(month),
         _movers(month),
+        _rules(month),
         _incidents(month),
         _method(month),
     ]
@@ -373,11 +374,11 @@ def _movers(month: Month) -> Section | None:
     )
 
 
-def _incidents(month: Month) -> Section:
+def _rules(month: Month) -> Section:
     if not month.rules:
-        return Section("Incidents", lead="No rule fired.")
+        return Section("Rules in breach", lead="No rule fired.")
     return Section(
-        "Incidents",
+        "Rules in breach",
         table=Table(
             ["Rule", "Days", "Worst breach", "Breaches"],
             3,
@@ -392,6 +393,29 @@ def _incidents(month: Month) -> Section:
                     count(rule.breaches_count),
                 ]
                 for rule in month.rules
+            ],
+        ),
+    )
+
+
+def _incidents(month: Month) -> Section:
+    if not month.incidents:
+        return Section("Incidents", lead="Nobody had to be told of anything.")
+    return Section(
+        "Incidents",
+        table=Table(
+            ["Rule", "Scope", "Since", "State", "Owner", "Why"],
+            6,
+            [
+                [
+                    _words(incident.alert_rule),
+                    _name(" ".join(part for part in (incident.scope_kind, incident.scope_id) if part)),
+                    str(incident.opened_date),
+                    incident.state if incident.state != "resolved" else f"resolved on {incident.last_date}",
+                    _text(incident.owner),
+                    _text(incident.top_drivers),
+                ]
+                for incident in month.incidents
             ],
         ),
     )

@@ -133,6 +133,20 @@ class Mover:
     change: Change
 
 
+class Incident(NamedTuple):
+    """One rule and one scope that people were told of, as it stands now."""
+
+    alert_rule: str
+    scope_kind: str
+    scope_id: str
+    severity: str
+    state: str
+    opened_date: date
+    last_date: date
+    owner: str | None
+    top_drivers: str | None
+
+
 @dataclass(frozen=True)
 class Month:
     """Everything that a report says of a month.
@@ -149,6 +163,7 @@ class Month:
         change: Since the month before; None when it cannot be compared.
         movers: The tenants that moved most, at most `MOVERS`.
         rules: What fired.
+        incidents: What people were told of that was open in the month; as it stands now, also of a closed month.
     """
 
     first_day: date
@@ -164,6 +179,7 @@ class Month:
     change: Change | None
     movers: Sequence[Mover]
     rules: Sequence[Rule]
+    incidents: Sequence[Incident]
 
 
 class NothingPublishedError(ValueError):
@@ -200,6 +216,7 @@ def read_month(marts: duckdb.DuckDBPyConnection, first_day: date) -> Month:
         change=change,
         movers=_movers(marts, before, first_day) if change else [],
         rules=[Rule(*row) for row in _rows(marts, _RULES, first_day)],
+        incidents=[Incident(*row) for row in _rows(marts, _INCIDENTS, first_day)],
     )
 
 
@@ -397,4 +414,22 @@ from ranked
 inner join scopes on ranked.alert_rule = scopes.alert_rule
 where place = 1
 order by breaches_count desc, ranked.alert_rule
+"""
+
+_INCIDENTS = """
+with seen as (
+  select
+    incident_id,
+    max(event_date) as last_date,
+    arg_max(top_drivers, (event_date, recorded_at)) as top_drivers
+  from fct_alert_events
+  group by incident_id
+)
+
+select
+  alert_rule, scope_kind, scope_id, severity, state, opened_date, last_date, owner, seen.top_drivers
+from fct_alert_events as newest
+inner join seen on newest.incident_id = seen.incident_id
+where is_newest and opened_date < $next and (state <> 'resolved' or last_date >= $first)
+order by opened_date, alert_rule, scope_kind, scope_id
 """

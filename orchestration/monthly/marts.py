@@ -26,9 +26,10 @@ READ = (
     "unattributed_cost_by_provider_day",
     "unit_economics_by_feature_day",
     "unit_economics_by_tenant_day",
+    "unit_economics_by_tenant_feature_day",
     "waste_by_feature_day",
 )
-"""The marts with days or months that a report reads; `dim_releases` has neither."""
+"""The marts with days or months that a report reads; `dim_releases` has neither, and no month closes with incidents."""
 
 
 @contextmanager

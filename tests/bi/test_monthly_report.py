@@ -11,7 +11,19 @@ import pytest
 from orchestration.explain.change import Change, Driver, Period
 from orchestration.monthly.charts import daily_spend_svg
 from orchestration.monthly.document import Document, write_document
-from orchestration.monthly.figures import Day, Feature, Month, Mover, Plan, Provider, Rule, Tenant, Totals, Unattributed
+from orchestration.monthly.figures import (
+    Day,
+    Feature,
+    Incident,
+    Month,
+    Mover,
+    Plan,
+    Provider,
+    Rule,
+    Tenant,
+    Totals,
+    Unattributed,
+)
 from orchestration.monthly.render import render_html, render_pdf
 
 HOSTILE = (
@@ -62,6 +74,7 @@ def month(name: str) -> Month:
         rules=[
             Rule("spike", "warn", 3, 1, date(2026, 10, 1), date(2026, 10, 3), "tenant", name, 9.5, 3.0, "USD a day")
         ],
+        incidents=[Incident("spike", "tenant", name, "warn", "open", date(2026, 10, 1), date(2026, 10, 3), name, name)],
     )
 
 

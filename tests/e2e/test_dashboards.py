@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from functools import partial
@@ -53,8 +54,21 @@ def test_overview(shown, marts):
         "where provider_tokens is not null",
     )
     assert page.tiles["Coverage of the providers' count"] == percent(Decimal(logged), Decimal(counted))
-    (breaches,) = one(marts, "select count(*) from alerts where usage_date = $1", LAST_DAY)
-    assert page.tiles["Rules in breach"] == count(breaches)
+    (incidents,) = one(marts, "select count(*) from fct_alert_events where is_newest and state <> 'resolved'")
+    assert page.tiles["Open incidents"] == count(incidents)
+    sentence, change = one(
+        marts, "select sentence, change_usd from spend_drivers_by_comparison where comparison = 'day_on_day' limit 1"
+    )
+    assert html.escape(sentence) in page.text
+    assert (
+        change
+        == one(
+            marts,
+            "select sum(case when usage_date = $1 then effective_cost_usd else -effective_cost_usd end) "
+            "from unit_economics_by_feature_day where usage_date >= $1::date - 1",
+            LAST_DAY,
+        )[0]
+    )
 
 
 @pytest.mark.parametrize("basis", ["effective", "list"])
@@ -144,7 +158,14 @@ def test_why_it_moved(shown, marts):
 
 
 def test_alerts(shown, marts):
-    rows = shown("alerts").table("days", "rule")
+    page = shown("alerts")
+    told = marts.execute(
+        "select alert_rule, scope_kind, scope_id, owner from fct_alert_events where is_newest and state <> 'resolved'"
+    ).fetchall()
+    assert {(row["rule"], row["scope"], row["owner"]) for row in page.table("rule", "state", "owner")} == {
+        (rule.replace("_", " "), f"{kind} {scope}".strip(), owner) for rule, kind, scope, owner in told
+    }
+    rows = page.table("days", "rule")
     (breached,) = one(marts, "select count(distinct (alert_rule, scope_kind, scope_id)) from alerts")
     assert len({(row["rule"], row["scope"]) for row in rows}) == breached
 

@@ -57,7 +57,16 @@ def test_the_mart_holds_what_explain_computes(
         [comparison, DAY],
     ).fetchall()
     assert rows == [("acme", Decimal(36), Decimal(36)), ("globex", Decimal(0), Decimal(0))]
-    assert explain_change(marts, baseline, Period(DAY, DAY)).change_usd == Decimal(36)
+    ready = marts.execute(
+        "select driver, effect_usd, driver_words, sentence, baseline_cost_usd, current_cost_usd "
+        "from spend_drivers_by_comparison where comparison = ? order by driver_rank",
+        [comparison],
+    ).fetchall()
+    # The part is computed, the whole read; here the part is everything that moved.
+    computed = explain_change(marts, baseline, Period(DAY, DAY), feature="draft")
+    assert [row[:3] for row in ready] == [(each.name, each.effect_usd, each.words) for each in computed.drivers]
+    assert ready[0][3].removeprefix("all requests") == computed.sentence.removeprefix("draft")
+    assert ready[0][5] - ready[0][4] == explain_change(marts, baseline, Period(DAY, DAY)).change_usd == Decimal(36)
 
 
 def test_values_are_bound_and_never_read_as_sql(marts: duckdb.DuckDBPyConnection) -> None:

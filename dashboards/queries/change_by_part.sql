@@ -1,6 +1,6 @@
--- One row per tenant: effective cost in both periods (a mean day, where they differ in length); sums to the whole change.
+-- One row per value of a dimension: effective cost in both periods, which sums to the whole of both
 select
-  tenant_id as part,
+  any_dimension as part,
   sum(case when usage_date between $baseline_first and $baseline_last then cost_usd else 0 end)
     as baseline_cost_usd,
   sum(case when usage_date between $current_first and $current_last then cost_usd else 0 end) as current_cost_usd
