@@ -11,13 +11,14 @@ import time
 import weakref
 from collections.abc import AsyncIterable, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from types import TracebackType
 from typing import Any, Final, Self, TypedDict, cast, overload
 
 from trueup_middleware import record
 from trueup_middleware.gate import Admission, CallIntent, Refused
 from trueup_middleware.outcomes import failure
-from trueup_middleware.services import Services, SpanOfCall
+from trueup_middleware.services import PROCESS_DIED, Services, SpanOfCall
 from trueup_middleware.streaming import AsyncMeteredStream, MeteredStream
 from trueup_middleware.usage.answers import Observation, observe, provider_of
 from trueup_middleware.writer import Slot
@@ -88,6 +89,7 @@ class Call:
         self._first_token_at: int | None = None
         self._began = time.perf_counter_ns()
         self._known: dict[str, Any] = {}
+        self._beginning = b""
         self._slot: Slot | None = None
         self._span: SpanOfCall | None = None
 
@@ -101,7 +103,8 @@ class Call:
         started_ns = time.time_ns()
         user = services.user_hash(self._said.get("user_id"))
         self._known = self._known_before(_rfc3339(started_ns), user)
-        self._span = services.start_span(self._known, self._said.get("plan_tier"))
+        if services.has_telemetry:
+            self._start_span()
         try:
             self._admission = services.admit(lambda: self._intent(started_ns, user))
         except Refused as refusal:
@@ -112,9 +115,9 @@ class Call:
             self.warnings = self._admission.warnings
             if self._admission.model is not None:
                 self.model = self._admission.model
-                self._known |= {"model": self.model, "request_model": self.model}
+                self._known["request_model"] = record.text(self.model)
         self._known["is_fallback"] = self._is_fallback()
-        self._slot = services.reserve(self._known)
+        self._slot = services.reserve(self._line_of_the_dead)
         self._began = time.perf_counter_ns()
         return self
 
@@ -195,22 +198,40 @@ class Call:
     # -- within ---------------------------------------------------------------------------------------------
 
     def _known_before(self, ts: str, user_hash: str | None) -> dict[str, Any]:
+        """Return what stands on the line whatever becomes of the call; what is in it is encoded once."""
         said = self._said
-        return {
+        known: dict[str, Any] = {
             "event": record.EVENT,
             "ts": ts,
             "request_id": self.request_id,
-            "provider": self.provider or "unknown",
-            "model": record.text(self.model) or "unknown",
             "request_model": record.text(self.model),
             "user_id": None if user_hash is None else record.HASHED_USER + user_hash,
-            "operation_name": said.get("operation_name"),
             "operation_id": self.operation_id,
             "attempt_number": self.attempt_number,
             "retry_of": None if self._before is None else self._before.request_id,
             "tags": record.labels(said.get("tags")),
-            **{name: record.text(said.get(name)) for name in _PLAIN_TEXTS},
         }
+        for name, value in said.items():
+            if name in _PLAIN_TEXTS:
+                known[name] = record.text(value)
+        return known
+
+    def _line_of_the_dead(self) -> bytes:
+        self._beginning = record.opening(self._known)
+        return record.closed(self._beginning, self._named_before() | _DIED)
+
+    def _named_before(self) -> dict[str, Any]:
+        """Return what an answer may say better."""
+        return {
+            "provider": self.provider or "unknown",
+            "model": record.text(self.model) or "unknown",
+            "operation_name": self._said.get("operation_name"),
+        }
+
+    def _start_span(self) -> None:
+        known = self._known | self._named_before()
+        self._span = self._services.start_span(known, self._said.get("plan_tier"))
+        self._known |= {name: known.get(name) for name in ("trace_id", "span_id")}
 
     def _is_fallback(self) -> bool:
         first = self._first
@@ -228,7 +249,7 @@ class Call:
             provider=self.provider,
             model=self.model,
             operation_name=said.get("operation_name") or "chat",
-            upper_bound_nano_usd=self._services.upper_bound_nano_usd(self._known, *bounds),
+            upper_bound_nano_usd=self._services.upper_bound_nano_usd(self._known | self._named_before(), *bounds),
             plan_tier=said.get("plan_tier"),
         )
 
@@ -250,15 +271,18 @@ class Call:
         outcome = outcome or found.outcome or "success"
         estimate = None
         try:
-            fields = self._known | self._known_after(found, outcome, ended)
-            fields |= {name: value for name, value in said.items() if name in record.FIELDS}
+            after = self._known_after(found, outcome, ended)
+            after |= {name: value for name, value in said.items() if name in record.FIELDS}
+            fields = self._known | after
             estimate = services.estimate(fields)
             if estimate is not None:
-                fields["cost_usd"] = estimate.cost_usd
-            line = record.line(fields)
+                fields["cost_usd"] = after["cost_usd"] = estimate.cost_usd
+            # A field stands once on a line, also when the application says it better at the end.
+            is_apart = self._beginning and self._known.keys().isdisjoint(said)
+            line = record.closed(self._beginning, after) if is_apart else record.line(fields)
         except Exception:  # a value that is none; what was known before the call is a line by itself
             services.mistake("an end could not be recorded")
-            fields = self._known | {"outcome": outcome}
+            fields = self._known | self._named_before() | {"outcome": outcome}
             line = record.line(fields)
         services.writer.put(line, self._slot)
         services.end_span(self._span, fields, estimate)
@@ -276,7 +300,7 @@ class Call:
             "outcome": outcome,
             "latency_ms": _milliseconds(ended - self._began),
             "time_to_first_token_ms": None if first_token_at is None else _milliseconds(first_token_at - self._began),
-            "operation_name": self._known.get("operation_name") or found.operation_name or "chat",
+            "operation_name": self._said.get("operation_name") or found.operation_name or "chat",
             "usage_api": found.usage_api if found.usage else None,
             "usage": found.usage,
             **(found.flat or {}),
@@ -286,10 +310,21 @@ class Call:
         }
 
 
-_PLAIN_TEXTS: Final = (
-    *("feature", "tenant_id", "conversation_id", "session_id", "prompt_name", "prompt_version", "release"),
-    *("environment", "region", "provider_account", "provider_project", "provider_api_key_id", "trace_id", "span_id"),
+_PLAIN_TEXTS: Final = frozenset(
+    (
+        *("feature", "tenant_id", "conversation_id", "session_id", "prompt_name", "prompt_version", "release"),
+        *(
+            "environment",
+            "region",
+            "provider_account",
+            "provider_project",
+            "provider_api_key_id",
+            "trace_id",
+            "span_id",
+        ),
+    )
 )
+_DIED: Final = {"outcome": "error", "error_type": PROCESS_DIED}
 
 
 def _milliseconds(nanoseconds: int) -> float:
@@ -298,4 +333,9 @@ def _milliseconds(nanoseconds: int) -> float:
 
 def _rfc3339(nanoseconds: int) -> str:
     seconds, rest = divmod(nanoseconds, 1_000_000_000)
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{rest // 1000:06d}Z"
+    return f"{_second(seconds)}.{rest // 1000:06d}Z"
+
+
+@lru_cache(maxsize=4)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")

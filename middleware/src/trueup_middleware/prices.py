@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import time
 import zlib
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 
@@ -34,6 +34,8 @@ from trueup_middleware.usage.semantics import (
 FORMAT: Final = "trueup.prices.v1"
 
 _MICRO: Final = 10**6
+_MINUTES_A_DAY: Final = 24 * 60
+_MOST_LANES: Final = 10_000
 _STANDARD: Final = "standard"
 _STILL_COUNTS: Final = (408, 499)
 
@@ -42,8 +44,7 @@ class PriceFileError(ValueError):
     """A file of prices cannot be read; the message names it and says what was expected."""
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(NamedTuple):
     """What a line costs by the price book.
 
     Attributes:
@@ -78,11 +79,55 @@ Prices = Mapping[str, int | None]
 """Class to price in 10⁻¹² USD a token or a thing; None where no price is known."""
 
 
-class _Cell(NamedTuple):
+class _Tariff:
+    """Prices prepared for counting.
+
+    Attributes:
+        prices: By class.
+        request: Of the call itself.
+        parts: Part, whole, and what a token of the part costs more than one of the whole.
+        dearest_input, dearest_output: Of the classes that such a token may be in; None when none is known.
+    """
+
+    __slots__ = ("dearest_input", "dearest_output", "parts", "prices", "request")
+
+    def __init__(self, prices: Prices) -> None:
+        self.prices = prices
+        self.request = prices["request"] or 0
+        self.parts = [
+            (part, whole, of_part - of_whole)
+            for part, whole in PART_CLASSES.items()
+            if (of_part := prices[part]) is not None and (of_whole := prices[whole]) is not None
+        ]
+        self.dearest_input = max(
+            (price for name in _INPUT_CLASSES if (price := prices[name]) is not None), default=None
+        )
+        self.dearest_output = max(
+            (price for name in _OUTPUT_CLASSES if (price := prices[name]) is not None), default=None
+        )
+
+
+class _Cell:
     """The prices that hold for everything that is alike in tier, place, account, context and moment."""
 
-    listed: Prices
-    agreed: Prices | None
+    __slots__ = ("agreed", "apiece_classes", "has_apiece_price", "has_token_price", "is_request_priced", "listed")
+
+    def __init__(self, listed: Prices, agreed: Prices | None) -> None:
+        self.listed = _Tariff(listed)
+        self.agreed = None if agreed is None else _Tariff(agreed)
+        self.has_token_price = listed["input"] is not None or listed["output"] is not None
+        self.apiece_classes = [name for name in APIECE_CLASSES if listed[name] is not None]
+        self.is_request_priced = listed["request"] is not None
+        self.has_apiece_price = self.is_request_priced or bool(self.apiece_classes)
+
+
+class _Lane(NamedTuple):
+    """Calls of one model that differ in length and moment only."""
+
+    model: _Model
+    tier: str
+    place: str
+    account: str
 
 
 class PriceFile:
@@ -102,6 +147,7 @@ class PriceFile:
         self._multipliers: list[list[Any]] = content["multipliers"]
         self._terms: list[list[Any]] = content["terms"]
         self._models: dict[tuple[str, str], _Model] = {}
+        self._lanes: dict[tuple[Any, ...], _Lane | None] = {}
 
     @classmethod
     def parse(cls, packed: bytes) -> PriceFile:
@@ -160,22 +206,34 @@ class PriceFile:
         cell = self._cell(line, max_input_tokens)
         if cell is None:
             return None
-        prices = cell.agreed or cell.listed
-        dearest_in = max((price for name in _INPUT_CLASSES if (price := prices[name]) is not None), default=None)
-        dearest_out = max((price for name in _OUTPUT_CLASSES if (price := prices[name]) is not None), default=None)
-        if (dearest_in is None and max_input_tokens) or (dearest_out is None and max_output_tokens):
+        tariff = cell.agreed or cell.listed
+        if (tariff.dearest_input is None and max_input_tokens) or (tariff.dearest_output is None and max_output_tokens):
             return None
-        pico = max_input_tokens * (dearest_in or 0) + max_output_tokens * (dearest_out or 0) + (prices["request"] or 0)
-        return -(-pico // 1000)
+        pico = max_input_tokens * (tariff.dearest_input or 0) + max_output_tokens * (tariff.dearest_output or 0)
+        return -(-(pico + tariff.request) // 1000)
 
     def _cell(self, line: Line, total_input: int) -> _Cell | None:
-        tier = priced_tier(line.get("service_tier"))
-        model = self._model(provider_name(str(line.get("provider") or "")), str(line.get("model") or ""))
+        said = (
+            line.get("provider"),
+            line.get("model"),
+            line.get("service_tier"),
+            line.get("inference_geo") or line.get("region"),
+            line.get("provider_account"),
+        )
+        if said in self._lanes:
+            lane = self._lanes[said]
+        else:
+            if len(self._lanes) >= _MOST_LANES:
+                self._lanes.clear()
+            lane = self._lanes[said] = self._lane(*said)
+        return None if lane is None else lane.model.cell(lane, total_input, _second(line.get("ts")))
+
+    def _lane(self, provider: object, name: object, served: Any, place: object, account: object) -> _Lane | None:
+        tier = priced_tier(served)
+        model = self._model(provider_name(str(provider or "")), str(name or ""))
         if tier is None or model is None:
             return None
-        place = str(line.get("inference_geo") or line.get("region") or "").lower()
-        moment = _moment(line.get("ts"))
-        return model.cell(tier, place, str(line.get("provider_account") or ""), total_input, moment)
+        return model.lane(tier, str(place or "").lower(), str(account or ""))
 
     def _model(self, provider: str, name: str) -> _Model | None:
         of_provider = self._rows.get(provider)
@@ -270,24 +328,25 @@ class _Model:
         self._tiers |= {factor.value for factor in self._factors if factor.dimension == "speed"}
         self._tiers |= {term.service_tier for term in self._terms if term.service_tier}
         self._accounts = {term.account for term in self._terms if term.account}
-        self._cells: dict[_Key, _Cell | None] = {}
+        self._cells: dict[tuple[str, str, str, int, int, int], _Cell | None] = {}
 
-    def cell(self, tier: str, place: str, account: str, total_input: int, moment: datetime) -> _Cell | None:
-        """Return the prices that hold, or None when there are none."""
-        second = int(moment.timestamp())  # prices change on whole seconds; what is left of the second changes nothing
-        minute = moment.hour * 60 + moment.minute
+    def lane(self, tier: str, place: str, account: str) -> _Lane:
+        """Return what is alike in price: names that no price speaks of are one."""
         if place not in self._places:
             place = "regional" if self._has_regional else ""
-        named = tier if tier in self._tiers else ""
-        account = account if account in self._accounts else ""
-        context = max(bound for bound in self._contexts if bound == 0 or total_input > bound)
+        return _Lane(self, tier if tier in self._tiers else "", place, account if account in self._accounts else "")
+
+    def cell(self, lane: _Lane, total_input: int, second: int) -> _Cell | None:
+        """Return the prices that hold, or None when there are none. Prices change on whole seconds."""
         span = bisect_right(self._moments, second) - 1
         if span < 0:
             return None
-        start = self._minutes[bisect_right(self._minutes, minute) - 1]
-        key = _Key(named, place, account, context, self._moments[span], start)
+        # A context of 200,000 begins with the token after.
+        context = self._contexts[max(bisect_left(self._contexts, total_input) - 1, 0)]
+        start = self._minutes[bisect_right(self._minutes, second // 60 % _MINUTES_A_DAY) - 1]
+        key = (lane.tier, lane.place, lane.account, context, self._moments[span], start)
         if key not in self._cells:
-            self._cells[key] = self._make(key)
+            self._cells[key] = self._make(_Key(*key))
         return self._cells[key]
 
     def _make(self, key: _Key) -> _Cell | None:
@@ -421,23 +480,14 @@ def _is_refused(line: Line) -> bool:
 
 
 def _estimate(usage: Usage, cell: _Cell) -> Estimate:
-    prices = cell.listed
-    has_token_price = prices["input"] is not None or prices["output"] is not None
     has_token_count = usage.input_tokens is not None or usage.output_tokens is not None
-    things = usage.things
-    has_apiece_price = any(prices[name] is not None for name in ("request", *APIECE_CLASSES))
-    has_apiece_cost = prices["request"] is not None or any(
-        prices[name] is not None and things.get(name) is not None for name in APIECE_CLASSES
-    )
+    has_apiece_cost = cell.is_request_priced or any(name in usage.things for name in cell.apiece_classes)
     # A call is billed by its tokens or apiece, never by both: an image or a second of speech is tokens too.
-    is_apiece = (has_apiece_price and not has_token_price) or (has_apiece_cost and not has_token_count)
-
-    def cost(of: Prices) -> int | None:
-        return _cost(usage, of, is_apiece=is_apiece, has_apiece_cost=has_apiece_cost)
-
-    list_cost = cost(prices)
+    is_apiece = (cell.has_apiece_price and not cell.has_token_price) or (has_apiece_cost and not has_token_count)
+    cost = _apiece_cost if is_apiece else _token_cost
+    list_cost = None if is_apiece and not has_apiece_cost else cost(usage, cell.listed)
     if list_cost is not None:
-        return Estimate("priced", list_cost, list_cost if cell.agreed is None else cost(cell.agreed))
+        return Estimate("priced", list_cost, list_cost if cell.agreed is None else cost(usage, cell.agreed))
     if is_apiece:
         is_unknown = not has_apiece_cost
     else:
@@ -445,38 +495,45 @@ def _estimate(usage: Usage, cell: _Cell) -> Estimate:
     return Estimate("usage_unknown" if is_unknown else "unpriced_usage_class", None, None)
 
 
-def _cost(usage: Usage, prices: Prices, *, is_apiece: bool, has_apiece_cost: bool) -> int | None:
-    """Return the cost in 10⁻¹² USD; None when a count or the price of one is unknown."""
-    costs: list[int | None] = [prices["request"] or 0]
-    if not is_apiece:
-        costs += [_class_cost(usage.class_tokens[name], prices[name]) for name in TOKEN_CLASSES]
-        parts = [(part, whole) for part, whole in PART_CLASSES.items() if prices[part] is not None]
-        costs += [_part_cost(usage, part, whole, prices) for part, whole in parts]
-    costs += [_thing_cost(usage.things.get(name), prices[name]) for name in EXTRA_CLASSES]
-    if is_apiece:
-        apiece = [_thing_cost(usage.things.get(name), prices[name]) or 0 for name in APIECE_CLASSES]
-        costs.append(sum(apiece) if has_apiece_cost else None)
-    total = 0
-    for each in costs:
-        if each is None:
+def _token_cost(usage: Usage, tariff: _Tariff) -> int | None:
+    """Return the cost in 10⁻¹² USD of a call that is billed by its tokens; None when a count or price is unknown."""
+    prices, class_tokens = tariff.prices, usage.class_tokens
+    total = tariff.request
+    for name, tokens in class_tokens.items():
+        if tokens:
+            price = prices[name]
+            if price is None:
+                return None
+            total += tokens * price
+        elif tokens is None:
             return None
-        total += each
+    for part, whole, more_pico_usd in tariff.parts:
+        count = usage.parts.get(part)
+        if count and count > 0:
+            total += min(count, class_tokens[whole] or 0) * more_pico_usd
+    extra = _extra_cost(usage, tariff)
+    return None if extra is None else total + extra
+
+
+def _apiece_cost(usage: Usage, tariff: _Tariff) -> int | None:
+    """Return the cost in 10⁻¹² USD of a call that is billed apiece."""
+    total = tariff.request
+    for name in APIECE_CLASSES:
+        total += _thing_cost(usage.things.get(name), tariff.prices[name]) or 0
+    extra = _extra_cost(usage, tariff)
+    return None if extra is None else total + extra
+
+
+def _extra_cost(usage: Usage, tariff: _Tariff) -> int | None:
+    """Return what is charged beside, such as searches."""
+    total = 0
+    if usage.things:
+        for name in EXTRA_CLASSES:
+            cost = _thing_cost(usage.things.get(name), tariff.prices[name])
+            if cost is None:
+                return None
+            total += cost
     return total
-
-
-def _class_cost(tokens: int | None, pico_usd: int | None) -> int | None:
-    if tokens == 0:
-        return 0
-    return None if tokens is None or pico_usd is None else tokens * pico_usd
-
-
-def _part_cost(usage: Usage, part: str, whole: str, prices: Prices) -> int:
-    """Return what a part costs more than the class that its tokens are counted in."""
-    count, of_part, of_whole = usage.parts.get(part), prices[part], prices[whole]
-    tokens = usage.class_tokens[whole]
-    if not count or count < 0 or of_part is None or of_whole is None or tokens is None:
-        return 0
-    return min(count, tokens) * (of_part - of_whole)
 
 
 def _thing_cost(millionths: int | None, pico_usd: int | None) -> int | None:
@@ -485,10 +542,8 @@ def _thing_cost(millionths: int | None, pico_usd: int | None) -> int | None:
     return None if pico_usd is None else _rounded(millionths * pico_usd, _MICRO)
 
 
-def _moment(ts: object) -> datetime:
-    """Return when a call started; now, when its line does not say."""
+def _second(ts: object) -> int:
+    """Return the second since 1970 in which a call started; now, when its line does not say."""
     if isinstance(ts, str):
-        return datetime.fromisoformat(ts).astimezone(UTC)
-    if isinstance(ts, int):
-        return datetime.fromtimestamp(ts / 1000, UTC)
-    return datetime.now(UTC)
+        return int(datetime.fromisoformat(ts).timestamp())
+    return ts // 1000 if isinstance(ts, int) else int(time.time())

@@ -10,6 +10,7 @@ import hmac
 import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final, cast
 
 EVENT: Final = "llm.request"
@@ -65,8 +66,18 @@ def user_hash(user_id: object, key: bytes) -> str:
 
 def line(fields: Mapping[str, Any]) -> bytes:
     """Return the fields as one line of JSON with its newline; what is None is left out: unknown."""
+    return opening(fields) + b"}\n"
+
+
+def opening(fields: Mapping[str, Any]) -> bytes:
+    """Return what a line begins with; `closed` ends it."""
     known = {name: value for name, value in fields.items() if value is not None}
-    return _ENCODER.encode(known).encode("utf-8", "replace") + b"\n"
+    return _ENCODER.encode(known).encode("utf-8", "replace")[:-1]
+
+
+def closed(beginning: bytes, fields: Mapping[str, Any]) -> bytes:
+    """Return the line that begins so and ends with other fields, at least one of them known."""
+    return beginning + b"," + line(fields)[1:]
 
 
 def text(value: object) -> str | None:
@@ -89,22 +100,26 @@ def counts(usage: object, depth: int = 0) -> Any:
     if isinstance(usage, dict):
         if depth > _DEEPEST_USAGE:
             return None
-        members = cast("dict[object, object]", usage).items()
-        return {
-            str(key): member if isinstance(member, str) else counts(member, depth + 1)
-            for key, member in members
-            if _WORD.fullmatch(str(key)) and _is_a_count(str(key), member)
-        }
+        kept: dict[str, Any] = {}
+        for key, member in cast("dict[object, object]", usage).items():
+            name = str(key)
+            if not _is_word(name):
+                continue
+            if isinstance(member, str):
+                if name in _WHAT_IS_COUNTED and _is_word(member):
+                    kept[name] = member
+            elif isinstance(member, int | float | dict | list | tuple):
+                kept[name] = member if type(member) is int else counts(cast("object", member), depth + 1)
+        return kept
     if isinstance(usage, list | tuple):
         items = cast("list[object]", usage)
         return [counts(item, depth + 1) for item in items if not isinstance(item, str)][:64]
     return usage if isinstance(usage, int) or _is_finite(usage) else None
 
 
-def _is_a_count(key: str, member: object) -> bool:
-    if isinstance(member, str):
-        return key in _WHAT_IS_COUNTED and _WORD.fullmatch(member) is not None
-    return isinstance(member, dict | list | tuple | int | float)
+@lru_cache(maxsize=1024)
+def _is_word(text: str) -> bool:
+    return _WORD.fullmatch(text) is not None
 
 
 def _is_finite(value: object) -> bool:

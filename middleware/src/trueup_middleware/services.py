@@ -103,6 +103,11 @@ class Services:
             self.mistake("the bound of a call could not be told")
             return None
 
+    @property
+    def has_telemetry(self) -> bool:
+        """Whether calls have spans."""
+        return self._telemetry is not None
+
     def start_span(self, known: Line, plan_tier: str | None) -> SpanOfCall | None:
         """Begin the span of a call, if there is telemetry, and put its ids on what is known of the call."""
         if self._telemetry is None:
@@ -113,10 +118,10 @@ class Services:
             self.mistake("a span could not be begun")
             return None
 
-    def reserve(self, known: Line) -> Slot | None:
-        """Keep what the line says if the process dies before the call ends."""
+    def reserve(self, line: Callable[[], bytes]) -> Slot | None:
+        """Keep the line that holds if the process dies before the call ends."""
         try:
-            return self.writer.reserve(record.line({**known, "outcome": "error", "error_type": PROCESS_DIED}))
+            return self.writer.reserve(line())
         except Exception:  # a journal that breaks must not break the call
             self.mistake("a call could not be journalled")
             return None
