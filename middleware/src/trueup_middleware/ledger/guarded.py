@@ -30,7 +30,8 @@ from trueup_middleware.ledger.memory import MemoryLedger
 
 _DAY_MS = 86_400_000
 _WAITING_AT_MOST = 10_000
-_SENT_AT_ONCE = 128
+_SENT_AT_ONCE = 16
+"""The server does a batch before it hears of the next call."""
 
 LOCAL_CAP_ACCOUNT = "process"
 """Account, by UTC day, of all that this process admits while the store is away."""

@@ -41,8 +41,9 @@ class RedisLedger:
     """
 
     def __init__(self, client: Redis, namespace: str = "trueup") -> None:
-        from redis.exceptions import RedisError  # noqa: PLC0415 - an optional dependency
+        from redis.exceptions import NoScriptError, RedisError  # noqa: PLC0415 - an optional dependency
 
+        self._unknown_script: type[Exception] = NoScriptError
         self._errors: tuple[type[Exception], ...] = (RedisError, OSError)
         self._client = client
         prefix = f"{{{namespace}}}:"
@@ -105,13 +106,23 @@ class RedisLedger:
 
     def settle(self, settlements: Sequence[Settlement], now_ms: int) -> list[bool]:
         """See `Ledger.settle`; all of them in one round trip."""
-        with self._answering(), self._client.pipeline(transaction=False) as pipeline:
-            for reservation_id, claims, actual, started_ms in settlements:
-                money = [claim for claim in claims if not claim.is_rate]
-                keys = [*self._keys_of(reservation_id), *(self._account + claim.account for claim in money)]
-                arguments = ["settle", now_ms, reservation_id, MARKER_MS, actual, started_ms // HOUR_MS]
-                self._script(keys, [*arguments, *(claim.kept_until_ms for claim in money)], pipeline)
-            return [bool(done) for done in pipeline.execute()]
+        questions: list[tuple[list[str], list[str | int]]] = []
+        for reservation_id, claims, actual, started_ms in settlements:
+            keys = self._keys_of(reservation_id)
+            arguments: list[str | int] = ["settle", now_ms, reservation_id, MARKER_MS, actual, started_ms // HOUR_MS]
+            for name, _, until_ms, is_rate in claims:
+                if not is_rate:
+                    keys.append(self._account + name)
+                    arguments.append(until_ms)
+            questions.append((keys, arguments))
+        with self._answering():
+            if len(questions) == 1:
+                return [bool(self._script(*questions[0]))]
+            try:
+                return [bool(done) for done in self._run_all(questions)]
+            except self._unknown_script:
+                self._script.sha = self._client.script_load(self._script.script)
+                return [bool(done) for done in self._run_all(questions)]
 
     def settle_held(self, reservation_id: str, actual: int, now_ms: int, started_ms: int) -> bool:
         """See `Ledger.settle_held`."""
@@ -143,6 +154,13 @@ class RedisLedger:
 
     def _keys_of(self, reservation_id: str) -> list[str]:
         return [self._marker + reservation_id, self._ends, self._holds]
+
+    def _run_all(self, questions: Sequence[tuple[list[str], list[str | int]]]) -> list[Any]:
+        # Not `self._script(…, pipeline)`: a pipeline with scripts asks first which of them the server knows.
+        with self._client.pipeline(transaction=False) as pipeline:
+            for keys, arguments in questions:
+                pipeline.evalsha(self._script.sha, len(keys), *keys, *arguments)
+            return pipeline.execute()
 
     def _run(self, keys: Sequence[str], arguments: Sequence[str | int]) -> Any:
         with self._answering():
