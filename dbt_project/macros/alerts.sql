@@ -3,6 +3,11 @@ What all alert rules share: the days before, and the comparison. A rule is a mod
 compared with are rows of alert_rules.csv and alert_rule_overrides.csv.
 -#}
 
+{#- No rule looks further back (orchestration/alerting/rules.py holds alert_rules.csv to it). -#}
+{%- macro longest_baseline_days() -%}
+  {{ return(60) }}
+{%- endmacro -%}
+
 {#-
 Each row of `days` (usage_date, one row a day of `key`) with the sums of `columns` over the window_days of `rule` before it,
 as earlier_<column>. The day is never in its own baseline, and a day without a row adds nothing.
@@ -41,7 +46,7 @@ left join (
       numbers.step_days,
       true as is_earlier
       {%- endif %}
-    from ({{ numbers_to(120) }}) as numbers
+    from ({{ numbers_to(2 * longest_baseline_days()) }}) as numbers
     cross join {{ ref('stg_alert_rules__rules') }} as rules
     where rules.alert_rule = '{{ rule }}' and numbers.step_days <= rules.window_days{{ ' * 2' if is_window }}
   ) as steps

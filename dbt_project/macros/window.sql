@@ -30,27 +30,9 @@ Without a window (unit tests, docs, a plain dbt build) the predicates are true a
   {%- endif -%}
 {%- endmacro -%}
 
-{%- macro get_incremental_window_sql(arg_dict) -%}
-  {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) -%}
-  delete from {{ arg_dict['target_relation'] }}
-  where {{ on_built_days(config.get('event_time') or 'usage_date') }};
-
-  insert into {{ arg_dict['target_relation'] }} ({{ columns }})
-  select {{ columns }}
-  from {{ arg_dict['temp_relation'] }};
-{%- endmacro -%}
-
-{#-
-What a run inserts is read once: let it be a view instead of a temporary table, which would write every request twice.
--#}
-{%- macro duckdb__create_table_as(temporary, relation, compiled_code, language='sql', partitioned_by=none, sorted_by=none) -%}
-  {%- if temporary and language == 'sql' and config.get('incremental_strategy') == 'window' -%}
-    create or replace temporary view {{ relation.include(database=false, schema=false) }} as (
-      {{ compiled_code }}
-    );
-  {%- else -%}
-    {{ return(dbt.duckdb__create_table_as(temporary, relation, compiled_code, language, partitioned_by, sorted_by)) }}
-  {%- endif -%}
+{#- Days after those of a run whose rows change with them, because they are compared with the days before. -#}
+{%- macro days_after() -%}
+  {{ return(model.config.meta.get('days_after', 0)) }}
 {%- endmacro -%}
 
 {#- A data test on a daily model looks at the days that this run builds, so that a day costs the same after years. -#}

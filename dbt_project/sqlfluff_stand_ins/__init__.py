@@ -30,6 +30,16 @@ def between_built_days(column: str, *_: object) -> str:
     return f"{column} = current_date"
 
 
+def days_after() -> int:
+    """Any number of days."""
+    return 7
+
+
+def longest_baseline_days() -> int:
+    """Any number of days."""
+    return 7
+
+
 def zero_usd() -> str:
     """No money."""
     return "cast(0 as decimal(38, 12))"

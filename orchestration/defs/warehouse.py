@@ -25,11 +25,9 @@ from orchestration.warehouse.runner import DbtProcess, take_over
 
 @dg.resource(description="A dbt process that serves all ops of a run.")
 def dbt_process(_context: dg.InitResourceContext) -> Iterator[DbtProcess]:
-    """Yield the process, not yet started unless the warehouse is yet to be built, and end it with the run."""
-    settings = Settings.from_env()
-    with closing(take_over(settings)) as process:
-        if not settings.warehouse_state.exists():
-            process.warm_up()
+    """Yield the process, which starts while the sources are being pulled, and end it with the run."""
+    with closing(take_over(Settings.from_env())) as process:
+        process.warm_up()
         yield process
 
 

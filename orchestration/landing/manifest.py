@@ -36,13 +36,13 @@ def read_manifest(landing: Path, source_name: str, table_name: str) -> pa.Table:
     """Return all versions of one table of one source, oldest first; empty when nothing has landed."""
     path = manifest_path(landing, source_name, table_name)
     if not path.exists():
-        return MANIFEST_SCHEMA.empty_table()
+        return pa.Table.from_batches([], MANIFEST_SCHEMA)
     return _read(path)
 
 
 def read_manifests(landing: Path) -> pa.Table:
     """Return the manifests of every source and table, in one table."""
-    return pa.concat_tables([MANIFEST_SCHEMA.empty_table(), *map(_read, manifest_paths(landing))])
+    return pa.concat_tables([pa.Table.from_batches([], MANIFEST_SCHEMA), *map(_read, manifest_paths(landing))])
 
 
 def newest_pulled_at(landing: Path, source_name: str) -> datetime | None:

@@ -83,9 +83,9 @@ def load_definitions() -> Definitions:
 
 @contextmanager
 def parsing_ahead(settings: Settings) -> Generator[None]:
-    """Let dbt parse its project, if need be, while the block does something else; the run takes the process over.
+    """Let dbt start, and parse its project if need be, while the block does something else; the run takes it over.
 
-    Whoever loads the definitions waits for it, and reports what is wrong with the project.
+    Whoever loads the definitions waits for the parsing, and reports what is wrong with the project.
     """
     from orchestration.warehouse.project import DbtProjectError, prepared_manifest  # noqa: PLC0415
     from orchestration.warehouse.runner import DbtProcess, hand_over, take_over  # noqa: PLC0415
@@ -96,6 +96,7 @@ def parsing_ahead(settings: Settings) -> Generator[None]:
     def parse() -> None:
         with suppress(DbtProjectError):
             prepared_manifest(settings, process=process)
+            process.warm_up()
 
     with ThreadPoolExecutor(1) as background:
         background.submit(parse)

@@ -72,11 +72,12 @@ def _breaches(
     connection: duckdb.DuckDBPyConnection, node: Mapping[str, Any], days: Window | None
 ) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
     first, end = (days.start, days.end) if days else (date.min, date.max)
+    # Days as text: for the first parameter DuckDB imports pandas, half a second of a run that finds nothing new.
     cursor = connection.execute(
         f'select breaches.*, alerts.top_drivers from "{node["schema"]}"."{node["name"]}" as breaches '
         "left join marts.alerts using (alert_rule, scope_kind, scope_id, usage_date) "
-        "where usage_date >= ? and usage_date < ? order by usage_date desc, scope_kind, scope_id",
-        [first, end],
+        f"where usage_date >= date '{first}' and usage_date < date '{end}' "
+        "order by usage_date desc, scope_kind, scope_id"
     )
     return [column[0] for column in cursor.description or []], cursor.fetchall()
 

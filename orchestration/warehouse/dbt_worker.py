@@ -2,7 +2,7 @@
 
 Belongs here: the far end of `runner.DbtProcess`. It reads one JSON request a line, `{"flags": [...],
 "arguments": [...], "project": [...]}`, from standard input and answers on the descriptor named by its only argument
-with one JSON object a line: `ready` once, `node` when a node begins or ends, `done` with the results of a command.
+with one JSON object a line: `node` when a node begins or ends, `done` with the results of a command.
 Does not belong here: any decision about what to build.
 
 Why a process of its own: dbt keeps global state and DuckDB its memory; both end with this process. Why one
@@ -16,10 +16,14 @@ import os
 import sys
 from typing import Any, TextIO
 
+from dbt.cli.main import dbtRunner, dbtRunnerResult
+
+_UNWRITTEN = "--no-write-json"
+"""Only a parse writes `manifest.json`: others read it meanwhile, and it takes half a second."""
+
 
 def main(answers: TextIO) -> None:
     """Serve requests until standard input ends."""
-    from dbt.cli.main import dbtRunner, dbtRunnerResult  # noqa: PLC0415 - `ready` tells when this has been paid
 
     def say(**message: Any) -> None:
         answers.write(json.dumps(message) + "\n")
@@ -30,15 +34,15 @@ def main(answers: TextIO) -> None:
         if name in ("NodeStart", "LogBatchResult", "NodeFinished"):
             say(kind="node", event=name, unique_id=event.data.node_info.unique_id)
 
-    say(kind="ready")
     manifest: Any = None
     for line in sys.stdin:
         request = json.loads(line)
-        command: list[str] = [*request["flags"], *request["arguments"], *request["project"]]
         is_parse = request["arguments"] == ["parse"]
+        flags = request["flags"] if is_parse else [*request["flags"], _UNWRITTEN]
+        command: list[str] = [*flags, *request["arguments"], *request["project"]]
         if manifest is None and not is_parse:
             # Kept for all commands: each would read the parsed project anew, in 2 s.
-            manifest = dbtRunner().invoke([*request["flags"], "parse", *request["project"]]).result
+            manifest = dbtRunner().invoke([*request["flags"], _UNWRITTEN, "parse", *request["project"]]).result
         runner: Any = dbtRunner(manifest=None if is_parse else manifest, callbacks=[on_event])
         result: dbtRunnerResult = runner.invoke(command)
         if is_parse:

@@ -73,7 +73,7 @@ class DbtProcess:
         return self._settings == settings
 
     def warm_up(self) -> None:
-        """Start the process without waiting for it: it imports dbt while the sources are being pulled."""
+        """Start the process without waiting for it: it imports dbt while Dagster starts and sources are pulled."""
         if self._worker is None:
             self._worker = _Worker(self._settings)
 
@@ -128,9 +128,11 @@ class _Worker:
             )
         os.close(write_end)
         self._answers = os.fdopen(read_end)
+        self._is_asked = False
 
     def ask(self, request: Mapping[str, Sequence[str]]) -> Iterator[dict[str, Any]]:
         """Yield what the process answers, until it ends or the caller has heard enough."""
+        self._is_asked = True
         with suppress(BrokenPipeError):
             self._stdin.write(f"{json.dumps(request)}\n".encode())
             self._stdin.flush()
@@ -147,7 +149,9 @@ class _Worker:
         )
 
     def close(self) -> None:
-        """Ask the process to end, and wait for it."""
+        """Ask the process to end, and wait for it; one that was asked nothing holds nothing, and is stopped."""
+        if not self._is_asked:
+            self._process.terminate()
         with suppress(BrokenPipeError):
             self._stdin.close()
         self._answers.close()

@@ -58,7 +58,7 @@ def test_only_quotients_thresholds_and_durations_are_floats(columns: list[tuple[
     # release_impacts holds quotients of several kinds in one column.
     of_releases = r"^value_(before|after)|^adjusted_change(_low|_high)?"
     quotients = r"_ms|_rate|_share|coverage|estimate_error|^share_of_\w+|_per_\w+"
-    of_rules = r"^observed|^threshold|^baseline|^floor_value"
+    of_rules = r"^observed|^threshold|^baseline|^floor_value|^noise_deviations"
     allowed = re.compile(rf"({quotients}|{of_rules}|{of_releases})$")
     assert {name for name in floats if not allowed.search(name)} == set()
 

@@ -1,4 +1,5 @@
 -- One row per feature and day on which an answered chat call wrote far more tokens than in the days before.
+{{ config(materialized='incremental', incremental_strategy='window', meta={'days_after': longest_baseline_days()}) }}
 with days as (
   select
     usage_date,
@@ -6,7 +7,7 @@ with days as (
     sum(output_tokens) as output_tokens,
     sum(succeeded_attempts_count) as answered_calls_count
   from {{ ref('llm_usage_by_tenant_feature_model_day') }}
-  where operation_name = 'chat'
+  where operation_name = 'chat' and {{ between_built_days('usage_date', -longest_baseline_days(), days_after()) }}
   group by usage_date, feature
 ),
 
@@ -26,6 +27,7 @@ measured as (
     earlier_days_count as history_days_count,
     cast(null as varchar) as detail
   from compared
+  where {{ between_built_days('usage_date', 0, days_after()) }}
 )
 
 {{ breaches('measured', 'output_drift') }}

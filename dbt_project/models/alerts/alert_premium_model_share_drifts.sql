@@ -1,5 +1,6 @@
 -- One row per feature and day on which premium models wrote a far larger share of the output than in the days before. A model
 -- is premium at premium_output_usd_per_mtok by the list price of the tier that served it: in batch it may not be.
+{{ config(materialized='incremental', incremental_strategy='window', meta={'days_after': longest_baseline_days()}) }}
 with days as (
   select
     usage_date,
@@ -15,6 +16,7 @@ with days as (
     ) as premium_output_tokens,
     {{ value_at_max('model', 'case when priced_output_tokens > 0 then output_cost_usd end') }} as dearest_model
   from {{ ref('llm_usage_by_tenant_feature_model_day') }}
+  where {{ between_built_days('usage_date', -longest_baseline_days(), days_after()) }}
   group by usage_date, feature
 ),
 
@@ -34,6 +36,7 @@ measured as (
     earlier_days_count as history_days_count,
     'most is spent on ' || dearest_model as detail
   from compared
+  where {{ between_built_days('usage_date', 0, days_after()) }}
 )
 
 {{ breaches('measured', 'premium_model_share_drift') }}

@@ -1,57 +1,54 @@
 -- One row per tenant and day of which the cost up to some hour was a multiple of its usual cost up to that hour: the first
 -- such hour beyond the noise of that hour in its own weeks. A runaway agent is caught on its day, before the day is over and
 -- before a bill comes.
-with hours as (
-  select
-    usage_date,
-    tenant_id,
-    utc_hour,
-    sum(contracted_cost_usd) over (
-      partition by usage_date, tenant_id order by utc_hour
-      rows between unbounded preceding and current row
-    ) as cost_usd,
-    tenant_id || ' ' || cast(utc_hour as varchar) as tenant_hour
-  from {{ ref('int_tenant_hours__summed') }}
-  where tenant_id <> 'unattributed'
-),
-
-bounds as (
+{{ config(materialized='incremental', incremental_strategy='window', meta={'days_after': longest_baseline_days()}) }}
+with bounds as (
   select
     max(usage_date) as last_date,
     cast(max(usage_date) - interval '{{ var("explained_days") }} days' as date) as first_date
-  from hours
+  from {{ ref('int_tenant_hours__summed') }}
 ),
 
--- An hour without a request has the sum of the hour before it; only days that are looked at are filled.
+hours as (
+  select seen.*
+  from {{ ref('int_tenant_hours__summed') }} as seen
+  cross join bounds
+  where
+    seen.tenant_id <> 'unattributed'
+    and seen.usage_date >= bounds.first_date
+    and {{ between_built_days('seen.usage_date', -longest_baseline_days(), days_after()) }}
+),
+
+-- An hour without a request has the sum of the hour before it.
 filled as (
   select
     days.usage_date,
     days.tenant_id,
     clock.step_days - 1 as utc_hour,
     days.tenant_id || ' ' || cast(clock.step_days - 1 as varchar) as tenant_hour,
-    coalesce(max(hours.cost_usd), {{ zero_usd() }}) as cost_usd
+    sum(coalesce(hours.contracted_cost_usd, {{ zero_usd() }})) over (
+      partition by days.usage_date, days.tenant_id order by clock.step_days
+      rows between unbounded preceding and current row
+    ) as cost_usd
   from (
     select distinct
-      seen.usage_date,
-      seen.tenant_id
-    from hours as seen
-    cross join bounds
-    where seen.usage_date >= bounds.first_date
+      usage_date,
+      tenant_id
+    from hours
   ) as days
   cross join ({{ numbers_to(24) }}) as clock
   left join hours
     on
       days.usage_date = hours.usage_date
       and days.tenant_id = hours.tenant_id
-      and hours.utc_hour < clock.step_days
-  group by 1, 2, 3, 4
+      and clock.step_days - 1 = hours.utc_hour
 ),
 
 first_days as (
   select
     tenant_id,
     min(usage_date) as first_date
-  from hours
+  from {{ ref('int_tenant_hours__summed') }}
   group by tenant_id
 ),
 
@@ -79,7 +76,9 @@ measured as (
   inner join {{ ref('stg_alert_rules__rules') }} as rules on rules.alert_rule = 'tenant_hour_spike'
   cross join bounds
   -- The first days that were filled have too few before them to be compared with.
-  where compared.usage_date >= bounds.first_date + greatest(rules.window_days, rules.noise_days) * interval '1 day'
+  where
+    compared.usage_date >= bounds.first_date + greatest(rules.window_days, rules.noise_days) * interval '1 day'
+    and {{ between_built_days('compared.usage_date', 0, days_after()) }}
 ),
 
 broken as (

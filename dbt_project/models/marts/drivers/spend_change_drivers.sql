@@ -1,8 +1,8 @@
 -- One row per comparison of two periods (kind, last day, release), tenant, feature, model, service tier and usage class: how
 -- far its cost moved, and by what. The newest days; `make explain` does the same for any two periods.
 {%- set kept_days = var('change_days') %}
-with cube as (
-  select *
+with calendar as (
+  select distinct usage_date
   from {{ ref('llm_usage_by_tenant_feature_model_day') }}
 ),
 
@@ -10,12 +10,7 @@ known_days as (
   select
     min(usage_date) as first_date,
     max(usage_date) as last_date
-  from cube
-),
-
-calendar as (
-  select distinct usage_date
-  from cube
+  from calendar
 ),
 
 spans as (
@@ -90,12 +85,13 @@ periods as (
       and (calendar.usage_date <= comparisons.baseline_last_date or calendar.usage_date >= comparisons.current_first_date)
 ),
 
+-- The cube is named here and nowhere else, so that DuckDB reads the days of `periods` and no others.
 usage as (
   select
     periods.comparison_key,
     periods.is_current,
     cube.*
-  from cube
+  from {{ ref('llm_usage_by_tenant_feature_model_day') }} as cube
   inner join periods on cube.usage_date = periods.usage_date
   where periods.only_feature in ('', cube.feature)
 ),

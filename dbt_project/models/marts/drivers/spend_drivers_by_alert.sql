@@ -86,11 +86,15 @@ releases as (
   where releases_of_days.choice = 1
 ),
 
-cube as (
+scopes as (
   select
-    *,
-    provider || '/' || model as model_id
+    tenant_id,
+    feature,
+    provider,
+    provider || '/' || model as model_id,
+    min(usage_date) as first_date
   from {{ ref('llm_usage_by_tenant_feature_model_day') }}
+  group by 1, 2, 3, 4
 ),
 
 periods as (
@@ -100,7 +104,7 @@ periods as (
     compared.cell_scope_id,
     days.usage_date,
     days.usage_date = compared.usage_date as is_current
-  from (select distinct usage_date from cube) as days
+  from (select distinct usage_date from {{ ref('llm_usage_by_tenant_feature_model_day') }}) as days
   inner join compared
     on
       days.usage_date = compared.usage_date
@@ -115,14 +119,14 @@ usage as (
     periods.comparison_key,
     periods.is_current,
     cube.*
-  from cube
+  from {{ ref('llm_usage_by_tenant_feature_model_day') }} as cube
   inner join periods on cube.usage_date = periods.usage_date
   where
     periods.cell_scope_id = case periods.cell_scope_kind
       when 'tenant' then cube.tenant_id
       when 'feature' then cube.feature
       when 'provider' then cube.provider
-      when 'model' then cube.model_id
+      when 'model' then cube.provider || '/' || cube.model
       else ''
     end
 ),
@@ -149,8 +153,8 @@ first_days as (
   select
     '{{ kind }}' as scope_kind,
     {{ column }} as scope_id,
-    min(usage_date) as first_date
-  from cube
+    min(first_date) as first_date
+  from scopes
   group by 2
   {% if not loop.last %}union all{% endif %}
   {%- endfor %}

@@ -1,6 +1,7 @@
 -- One row per day and feature: what of its cost brought nothing, each dollar in one kind, and the useful rest. Attempts
 -- without an answer first, then answers that were rejected or taken back, then what prompts cost beyond the feature's usual:
 -- a smaller share read from the cache, and more input an attempt, than the median of the four weeks before.
+{{ config(materialized='incremental', incremental_strategy='window', meta={'days_after': 28}) }}
 with days as (
   select
     usage_date,
@@ -16,6 +17,7 @@ with days as (
     cast(sum(input_cost_usd + cache_read_cost_usd + cache_write_cost_usd) as double) as all_input_cost_usd,
     {{ ratio('sum(effective_cost_usd)', 'sum(list_cost_usd)') }} as effective_per_list
   from {{ ref('llm_usage_by_tenant_feature_model_day') }}
+  where {{ between_built_days('usage_date', -28, days_after()) }}
   group by usage_date, feature, provider, model
 ),
 
@@ -81,6 +83,7 @@ attempts as (
     cast(coalesce(sum(effective_cost_usd), 0) as decimal(38, 12)) as effective_cost_usd,
     cast(sum(unpriced_attempts_count) as bigint) as unpriced_attempts_count
   from {{ ref('llm_usage_by_tenant_feature_model_day') }}
+  where {{ between_built_days('usage_date', 0, days_after()) }}
   group by usage_date, feature
 ),
 
