@@ -26,7 +26,7 @@ filled as (
     days.tenant_id,
     clock.step_days - 1 as utc_hour,
     days.tenant_id || ' ' || cast(clock.step_days - 1 as varchar) as tenant_hour,
-    sum(coalesce(hours.contracted_cost_usd, {{ zero_usd() }})) over (
+    sum(coalesce(busy.contracted_cost_usd, {{ zero_usd() }})) over (
       partition by days.usage_date, days.tenant_id order by clock.step_days
       rows between unbounded preceding and current row
     ) as cost_usd
@@ -37,11 +37,11 @@ filled as (
     from hours
   ) as days
   cross join ({{ numbers_to(24) }}) as clock
-  left join hours
+  left join hours as busy
     on
-      days.usage_date = hours.usage_date
-      and days.tenant_id = hours.tenant_id
-      and clock.step_days - 1 = hours.utc_hour
+      days.usage_date = busy.usage_date
+      and days.tenant_id = busy.tenant_id
+      and clock.step_days - 1 = busy.utc_hour
 ),
 
 first_days as (
