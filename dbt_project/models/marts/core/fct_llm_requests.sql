@@ -22,10 +22,15 @@ billed as (
   select
     requests.*,
     billed_days.provider is not null as has_bill_arrived,
-    {%- for class, weight in billed_classes().items() %}
-    {{ units_of_request(class, weight) }} +
-    {%- endfor %}
-    coalesce(remainders.remainder_units, 0) as billed_units,
+    -- Worked out only where a bill has come: most of what this view costs.
+    case
+      when prices.provider is not null or remainders.request_key is not null
+        then
+          {%- for class, weight in billed_classes().items() %}
+          {{ units_of_request(class, weight) }} +
+          {%- endfor %}
+          coalesce(remainders.remainder_units, 0)
+    end as billed_units,
     -- How near the bill came to what this request used; NULL where it has no charge of the kind, which does not make the
     -- request free.
     greatest(
