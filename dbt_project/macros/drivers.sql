@@ -12,7 +12,7 @@ releases: (comparison_key, feature, release_id), at most one a feature; named wh
 {%- macro change_drivers(leaves, releases) -%}
 {#- Link, what it is summed by, words when cost rose and when it fell, whether a release may be behind it. -#}
 {%- set drivers = [
-  ('tenant_turnover', ['tenant_id'], "'new tenant ' || tenant_id", "'no more of tenant ' || tenant_id", false),
+  ('tenant_turnover', ['tenant_id'], "case tenant_id when 'unattributed' then 'requests that no longer name a tenant' else 'new tenant ' || tenant_id end", "'no more of tenant ' || tenant_id", false),
   ('feature_turnover', ['feature'], "'new feature ' || feature", "'no more of feature ' || feature", true),
   ('model_turnover', ['provider', 'model'], "'new model ' || model", "'no more of model ' || model", false),
   ('operations_volume', [], "'more operations' || of_tenant", "'fewer operations' || of_tenant", false),
@@ -37,20 +37,11 @@ with by_model as (
     feature,
     provider,
     model,
-    cast(sum(change_usd) as decimal(38, 12)) as change_usd,
     {%- for link, _, _, _, _ in drivers %}
     cast(sum({{ link }}_effect_usd) as decimal(38, 12)) as {{ link }}_effect_usd{% if not loop.last %},{% endif %}
     {%- endfor %}
   from {{ leaves }}
   group by comparison_key, tenant_id, feature, provider, model
-),
-
-totals as (
-  select
-    comparison_key,
-    cast(sum(change_usd) as decimal(38, 12)) as change_usd
-  from by_model
-  group by comparison_key
 ),
 
 drifts as (
@@ -156,10 +147,8 @@ named as (
         then releases.release_id
     end as release_id,
     case when summed.tenant_id <> '' then ' of ' || summed.tenant_id else '' end as of_tenant,
-    summed.effect_usd,
-    totals.change_usd
+    summed.effect_usd
   from summed
-  inner join totals on summed.comparison_key = totals.comparison_key
   left join drifts on summed.comparison_key = drifts.comparison_key and summed.feature = drifts.feature
   left join {{ releases }} as releases
     on summed.comparison_key = releases.comparison_key and summed.feature = releases.feature
@@ -179,10 +168,6 @@ worded as (
 
 select
   comparison_key,
-  row_number() over (
-    partition by comparison_key
-    order by effect_usd * sign(change_usd) desc, driver, tenant_id, feature, provider, model
-  ) as driver_rank,
   driver,
   tenant_id,
   feature,
@@ -190,32 +175,50 @@ select
   model,
   coalesce(release_id, '') as release_id,
   effect_usd,
-  change_usd,
-  {{ ratio('effect_usd', 'change_usd') }} as share_of_change,
   words || coalesce(' since release ' || release_id, '') as driver_words
 from worded
 {%- endmacro -%}
 
 {#-
-One row per comparison: `<scope> +$412.10 vs <baseline>: 71 % prompt growth in rag_assist since release 2026.11.2, 22 % …`, with
+The drivers with the change that they sum to, their share of it and their rank: those that pushed the way the cost went come
+first, the largest of them at the top.
+
+drivers: what change_drivers returns, or rows of that shape, with `keys`.
+-#}
+{%- macro ranked_drivers(drivers, keys) -%}
+select
+  *,
+  row_number() over (
+    partition by {{ keys | join(', ') }}
+    order by effect_usd * sign(change_usd) desc, driver, tenant_id, feature, provider, model, driver_words
+  ) as driver_rank,
+  {{ ratio('effect_usd', 'change_usd') }} as share_of_change
+from (
+  select
+    *,
+    cast(sum(effect_usd) over (partition by {{ keys | join(', ') }}) as decimal(38, 12)) as change_usd
+  from {{ drivers }}
+) as summed_drivers
+{%- endmacro -%}
+
+{#-
+One row per `keys`: `<scope> +$412.10 vs <baseline>: 71 % prompt growth in rag_assist since release 2026.11.2, 22 % …`, with
 the three largest drivers that pushed the way the cost went.
 
-drivers: what change_drivers returns.
-comparisons: (comparison_key, scope_words, baseline_words).
+drivers: what ranked_drivers returns, with scope_words and baseline_words.
 -#}
-{%- macro driver_sentences(drivers, comparisons) -%}
+{%- macro driver_sentences(drivers, keys) -%}
 select
-  comparisons.comparison_key,
-  max(comparisons.scope_words)
-  || case when max(drivers.change_usd) < 0 then ' -$' else ' +$' end
-  || {{ money_text('abs(max(drivers.change_usd))') }}
-  || ' vs ' || max(comparisons.baseline_words)
+  {{ keys | join(',\n  ') }},
+  max(scope_words)
+  || case when max(change_usd) < 0 then ' -$' else ' +$' end
+  || {{ money_text('abs(max(change_usd))') }}
+  || ' vs ' || max(baseline_words)
   || coalesce(': ' || {{ text_list(
-    "cast(cast(round(100 * drivers.share_of_change) as bigint) as varchar) || ' % ' || drivers.driver_words",
-    'drivers.driver_rank',
-    'drivers.driver_rank <= 3 and drivers.share_of_change >= 0.005'
+    "cast(cast(round(100 * share_of_change) as bigint) as varchar) || ' % ' || driver_words",
+    'driver_rank',
+    'driver_rank <= 3 and share_of_change >= 0.005'
   ) }}, '') as sentence
-from {{ drivers }} as drivers
-inner join {{ comparisons }} as comparisons on drivers.comparison_key = comparisons.comparison_key
-group by comparisons.comparison_key
+from {{ drivers }}
+group by {{ keys | join(', ') }}
 {%- endmacro -%}

@@ -205,12 +205,12 @@ def decomposed_change(*relations: object) -> str:
     return " union all ".join(f"select * from {relation}" for relation in relations)
 
 
-change_drivers = driver_sentences = decomposed_change
+change_drivers = decomposed_change
 landed_window = landed_state = landed_log
 class_cost_usd = fee_cost_usd = token_cost_usd = share_of_units = units_to_usd = usd = usd_to_units = _call
 settles_at = usage_service_tier = usage_inference_geo = _call
 first_known_value = moment_order = provider_name = ratio = served_tier_name = service_tier_name = _call
-sum_of_class_costs = usage_count = value_at_max = hash64 = json_text = json_bigint = whole_division = _call
+sum_of_class_costs = text_list = usage_count = value_at_max = hash64 = json_text = json_bigint = whole_division = _call
 agreed_cost_usd = fees_cost_usd = uncached_modality_tokens = _call
 model_lookup_name = other_apiece_cost = other_count = other_usage = price_with_fallback = priced_tier = _call
 name_similarity = serving_place = utc_minute_of_day = _call
@@ -252,6 +252,16 @@ def with_earlier_days(days: str, *_: object, **__: object) -> str:
 def breaches(measured: str, *_: object, **__: object) -> str:
     """What breaks a rule."""
     return f"select * from {measured}"
+
+
+def ranked_drivers(drivers: str, keys: list[str]) -> str:
+    """Drivers with their ranks."""
+    return f"select * from {drivers} order by {', '.join(keys)}"
+
+
+def driver_sentences(drivers: str, keys: list[str]) -> str:
+    """A sentence for each key."""
+    return f"select {', '.join(keys)} from {drivers}"
 
 
 def beyond_noise(broken: str, days: str, *_: object) -> str:

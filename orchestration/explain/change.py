@@ -255,12 +255,22 @@ decomposed as (
 {macro("decomposed_change")("usage", "operations", "comparisons")}
 ),
 
-drivers as (
+effects as (
 {macro("change_drivers")("decomposed", "releases")}
 ),
 
+worded as (
+  select effects.*, comparisons.scope_words, comparisons.baseline_words
+  from effects
+  inner join comparisons using (comparison_key)
+),
+
+drivers as (
+{macro("ranked_drivers")("worded", ["comparison_key"])}
+),
+
 sentences as (
-{macro("driver_sentences")("drivers", "comparisons")}
+{macro("driver_sentences")("drivers", ["comparison_key"])}
 ),
 
 totals as (

@@ -57,12 +57,25 @@ releases as (
   group by spans.comparison_key, dim_releases.feature
 ),
 
-drivers as (
+effects as (
   {{ change_drivers('leaves', 'releases') }}
 ),
 
+worded as (
+  select
+    effects.*,
+    comparisons.scope_words,
+    comparisons.baseline_words
+  from effects
+  inner join comparisons on effects.comparison_key = comparisons.comparison_key
+),
+
+drivers as (
+  {{ ranked_drivers('worded', ['comparison_key']) }}
+),
+
 sentences as (
-  {{ driver_sentences('drivers', 'comparisons') }}
+  {{ driver_sentences('drivers', ['comparison_key']) }}
 )
 
 select
