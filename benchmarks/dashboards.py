@@ -63,7 +63,13 @@ PAGES = {
 }
 """The queries of each page."""
 
-_PARQUET = "format parquet, compression zstd, row_group_size 61440"
+_PARQUET = "format parquet, compression zstd"
+
+SORTED = {CUBE: "tenant_id, feature", "unit_economics_by_tenant_feature_day": "tenant_id, usage_date"}
+"""As `meta.published_order` has them."""
+
+# Requests lie in no order.
+_ORDER = {**SORTED, FACT: "request_key"}
 
 # A cell is a day, tenant, feature and model; attempts fall off with the tenant's number, and every day differs.
 _CELLS = f"""
@@ -137,7 +143,7 @@ class _Scale:
         self.published = published
         self._shapes = shapes
         self._connection = duckdb.connect()
-        self._connection.execute("set TimeZone = 'UTC'; set preserve_insertion_order = false")
+        self._connection.execute("set TimeZone = 'UTC'")
         self._marts: dict[str, PublishedMart] = {}
         self.version = new_version(datetime.now(UTC), None)
 
@@ -174,12 +180,12 @@ class _Scale:
         for slice_, count in slices:
             file = f"{shape.slicing.folder(mart, slice_)}/{self.version}.parquet"
             inner = "* exclude (usage_date)" if shape.slicing is Slicing.DAY else "*"
-            order = "usage_date" if shape.slicing is Slicing.MONTH else "all"
+            order = _ORDER.get(mart, "usage_date" if shape.slicing is Slicing.MONTH else "all")
             target = self.published / file
             target.parent.mkdir(parents=True, exist_ok=True)
             self._connection.execute(
                 f"copy (select {inner} from written where {shape.slicing.predicate([slice_])} order by {order}) "
-                f"to {literal(str(target))} ({_PARQUET})"
+                f"to {literal(str(target))} ({_PARQUET}, row_group_size {6144 if mart in SORTED else 61440})"
             )
             files[slice_] = PublishedFile(slice_, file, target.stat().st_size, count, "{}", None, self.version)
         self._marts[mart] = PublishedMart(mart, shape, files)

@@ -16,6 +16,7 @@ from dashboards.words import usd
 from orchestration.publishing.reader import open_marts
 
 PATIENCE_MS = 120_000
+MOST_TABS = 80
 SIZES = {"desk": (1280, 900), "telephone": (390, 844)}
 
 Open = Callable[..., Page]
@@ -73,8 +74,25 @@ def test_every_page_stands(opened: Open, pictures: Path, path: str, size: str) -
 
 
 def test_dark(opened: Open, pictures: Path) -> None:
-    page = opened("", look="dark")
-    picture(page, pictures / "overview-dark.png", SIZES["desk"])
+    pages = {look: opened("", look=look) for look in ("light", "dark")}
+    page, words = brightness(pages["light"])
+    assert page > 2 * words, "dark words on a light page"
+    page, words = brightness(pages["dark"])
+    assert words > 2 * page, "light words on a dark page"
+    picture(pages["dark"], pictures / "overview-dark.png", SIZES["desk"])
+
+
+def test_a_tenant_is_reached_by_keyboard_alone(opened: Open) -> None:
+    page = opened("tenants")
+    for _ in range(MOST_TABS):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.matches('.tu-table a:focus-visible')"):
+            break
+    name = page.evaluate("document.activeElement.innerText")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**tenant=**", timeout=PATIENCE_MS)
+    settled(page)
+    expect(page.locator(".tu-title").nth(1)).to_have_text(name)
 
 
 def test_spend_is_what_sql_gives(opened: Open, settings) -> None:
@@ -126,6 +144,17 @@ def test_a_download_is_the_mart(opened: Open, settings, tmp_path: Path) -> None:
     with Publication(settings.published).open() as snapshot:
         query = build_query("spend_by_feature_day", Filters(), Filters().days(snapshot.newest))
         assert pq.read_table(tmp_path / "features.parquet").to_pylist() == snapshot.rows(query)
+
+
+def brightness(page: Page) -> tuple[float, float]:
+    """Return how bright the page and its words are, from 0 to 255."""
+    return page.evaluate(
+        """() => {
+            const mean = text => text.match(/[0-9.]+/g).slice(0, 3).reduce((sum, part) => sum + Number(part) / 3, 0);
+            const style = getComputedStyle(document.querySelector('[data-testid=stApp]'));
+            return [mean(style.backgroundColor), mean(style.color)];
+        }"""
+    )
 
 
 def picture(page: Page, file: Path, size: tuple[int, int]) -> None:

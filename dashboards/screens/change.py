@@ -11,7 +11,7 @@ from dashboards.filters import Days
 from dashboards.panel import chart, note
 from dashboards.tables import escaped
 from dashboards.view import View
-from orchestration.explain.change import Change, ExplainError, Period, explain_change
+from orchestration.explain.change import MOST_TENANTS, Change, ExplainError, Period, explain_change
 
 MOST_STEPS = 9
 
@@ -71,6 +71,8 @@ def show_change(view: View, baseline: Days, current: Days, title: str, *, is_sho
     )
     if others := sorted(view.filters.chosen.keys() - {"tenant", "feature"}):
         note(f"Effective cost of all requests; not narrowed by {', '.join(others)}.")
+    if change.is_by_plan:
+        note(f"There are more than {MOST_TENANTS} tenants: here they are taken together by plan; By tenant says who.")
     before, after = change.unpriced_attempts
     if before or after:
         note(

@@ -11,7 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from orchestration.explain.change import Change
+from orchestration.explain.change import MOST_TENANTS, Change
 from orchestration.report import count, percent, safe_text, usd
 
 _SHOWN_DRIVERS = 12
@@ -31,6 +31,9 @@ def print_change(change: Change, console: Console | None = None) -> None:
     console.print(safe_text(change.sentence, longest=_LONGEST_SENTENCE), highlight=False)
     console.print()
     console.print(_table(change))
+    if change.is_by_plan:
+        words = f"More than {MOST_TENANTS} tenants: taken together by plan. TENANT=… explains one."
+        console.print(words, highlight=False)
     before, after = change.unpriced_attempts
     if before or after:
         console.print(

@@ -33,6 +33,8 @@ class PublicMart:
         is_daily: Built by UTC day, because its `event_time` is `usage_date`.
         totals_relation: Quoted name of the model that `config.meta.published_totals` names: a roll-up by
             `usage_date`, whose sums of money must be those of this mart; None to sum the mart itself.
+        order: Columns that `config.meta.published_order` names: readers who ask for some values of the first find
+            them side by side.
         description: dbt's description, empty when there is none.
         column_descriptions: By column name.
     """
@@ -41,6 +43,7 @@ class PublicMart:
     source: tuple[str, str, str]
     is_daily: bool
     totals_relation: str | None
+    order: tuple[str, ...]
     description: str
     column_descriptions: Mapping[str, str]
 
@@ -197,6 +200,7 @@ def _public_mart(node: Mapping[str, Any], relations: Mapping[str, tuple[str, str
         source=_source(node),
         is_daily=event_time is not None,
         totals_relation=None if totals is None else _quoted(relations[totals]),
+        order=tuple(_meta(node).get("published_order") or ()),
         description=(node.get("description") or "").strip(),
         column_descriptions={
             column_name: description

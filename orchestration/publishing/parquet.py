@@ -15,13 +15,17 @@ import duckdb
 from orchestration.publishing.errors import PublishError
 from orchestration.publishing.marts import Column, Shape, published_columns
 from orchestration.publishing.slices import DAY_COLUMN, Slice, Slicing
-from orchestration.publishing.sql import literal
+from orchestration.publishing.sql import identifier, literal
 
 _FORMAT = "format parquet, compression zstd, row_group_size 61440"
 """(lab, 84 columns, 251,000 rows) With DuckDB's groups of 122,880 rows dictionaries take 14.5 s of CPU, so 3.9 s."""
 
 _DAYS_FORMAT = "format parquet, compression zstd, row_group_size 10240"
 """(lab, 60 days) Rows wait in memory for their group: 9.7 s of CPU with large groups, 7.0 s with small ones."""
+
+_SORTED_FORMAT = "format parquet, compression zstd, row_group_size 6144"
+"""(lab, 2,000 tenants, 36,000 rows a day) Sorted by tenant, a tenant's rows of a day are in one group of six; in groups
+of 61,440 rows every tenant's name is read to find one."""
 
 BATCH_ROWS = 150_000
 """Rows that one statement writes into many days, at most.
@@ -42,6 +46,8 @@ def write_slices(
     shape: Shape,
     row_counts: Mapping[Slice, int],
     folder: Path,
+    *,
+    order: tuple[str, ...] = (),
 ) -> dict[Slice, Path]:
     """Write each slice into a Parquet file of its own below `folder`; return the files.
 
@@ -51,13 +57,15 @@ def write_slices(
         shape: Its published shape.
         row_counts: The slices to write, and how many rows each has.
         folder: Must not hold anything of this mart yet.
+        order: Columns by which the rows of a file are sorted; small days, which one statement writes, are not.
     """
     folder.mkdir(parents=True, exist_ok=True)
     written: dict[Slice, Path] = {}
     if shape.slicing is not Slicing.DAY:
         for slice_ in row_counts:
             target = folder / f"{slice_}.parquet"
-            _copy(connection, _rows(relation, shape.columns, shape.slicing.predicate([slice_])), target, _FORMAT)
+            rows = _rows(relation, shape.columns, shape.slicing.predicate([slice_]))
+            _copy_file(connection, rows, target, order)
             written[slice_] = target
         return written
     inner = tuple(column for column in shape.columns if column.name != DAY_COLUMN)
@@ -65,7 +73,7 @@ def write_slices(
     for number, batch in enumerate(plan_batches(days)):
         if len(batch) == 1:
             target = folder / f"{batch[0]}.parquet"
-            _copy(connection, _rows(relation, inner, Slicing.DAY.predicate(batch)), target, _FORMAT)
+            _copy_file(connection, _rows(relation, inner, Slicing.DAY.predicate(batch)), target, order)
             written[batch[0]] = target
         else:
             target = folder / f"batch-{number}"
@@ -98,6 +106,13 @@ def _rows(relation: str, columns: tuple[Column, ...], predicate: str) -> str:
 
 def _copy(connection: duckdb.DuckDBPyConnection, query: str, target: Path, options: str) -> None:
     connection.execute(f"copy ({query}) to {literal(str(target))} ({options})")
+
+
+def _copy_file(connection: duckdb.DuckDBPyConnection, query: str, target: Path, order: tuple[str, ...]) -> None:
+    if order:
+        _copy(connection, f"{query} order by {', '.join(map(identifier, order))}", target, _SORTED_FORMAT)
+    else:
+        _copy(connection, query, target, _FORMAT)
 
 
 def _only_file(folder: Path) -> Path:

@@ -274,7 +274,8 @@ def _write(
     files = dict(plan.kept)
     if plan.to_write:
         counts = {s: evidence.row_count for s, evidence in plan.to_write.items()}
-        staged = write_slices(connection, plan.mart.relation, plan.shape, counts, staging / plan.mart.name)
+        folder = staging / plan.mart.name
+        staged = write_slices(connection, plan.mart.relation, plan.shape, counts, folder, order=plan.mart.order)
         for slice_, path in staged.items():
             file = f"{plan.shape.slicing.folder(plan.mart.name, slice_)}/{name}.parquet"
             byte_count = path.stat().st_size

@@ -58,8 +58,8 @@ def assert_refused_then_mended(toy, monkeypatch, step, spoiling) -> None:
 def test_rows_that_are_not_what_the_warehouse_holds_are_refused(toy, monkeypatch, spoil):
     run(toy)
 
-    def write_spoiled(connection, relation, *args):
-        written = write_slices(connection, relation, *args)
+    def write_spoiled(connection, relation, *args, **options):
+        written = write_slices(connection, relation, *args, **options)
         if FACT in relation:
             spoil(written[day(1)])
         return written

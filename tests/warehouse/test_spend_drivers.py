@@ -87,3 +87,12 @@ def test_periods_that_cannot_be_compared_are_refused(marts: duckdb.DuckDBPyConne
 def test_what_is_no_period_is_refused(text: str) -> None:
     with pytest.raises(ExplainError):
         Period.parse(text)
+
+
+def test_many_tenants_are_told_by_plan(marts: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestration.explain.change.MOST_TENANTS", 1)
+    week = Period(FIRST_DAY, FIRST_DAY + timedelta(days=1))
+    change = explain_change(marts, week, Period(DAY, DAY))
+    assert change.is_by_plan
+    assert sum((driver.effect_usd for driver in change.drivers), Decimal(0)) == change.change_usd
+    assert change.change_usd == explain_change(marts, week, Period(DAY, DAY), tenant_id="acme").change_usd
