@@ -275,6 +275,30 @@ def to_tell(incidents: Mapping[Key, Incident], events: Iterable[Event]) -> tuple
     return told, chosen
 
 
+def late_to_tell(incidents: Mapping[Key, Incident], breaches: Iterable[Breach], now: datetime) -> list[Event]:
+    """Return the openings that nobody has been told of and that still fire, with their newest breach.
+
+    There are some when a channel had no address as they opened. Each bears the id of the incident's newest event, of
+    which there is no message: one told twice would be the same message.
+    """
+    newest = {breach.key: breach for breach in sorted(breaches, key=lambda breach: breach.usage_date)}
+    return [
+        Event(
+            event_id=f"{incident.incident_id}-{incident.events_count}",
+            incident_id=incident.incident_id,
+            key=key,
+            kind=EventKind.OPENED,
+            state=incident.state,
+            severity=incident.severity,
+            usage_date=newest[key].usage_date,
+            recorded_at=now,
+            breach=newest[key],
+        )
+        for key, incident in sorted(incidents.items())
+        if incident.state is State.OPEN and not incident.is_told and key in newest
+    ]
+
+
 def _is_same(incident: Incident, day: date) -> bool:
     return incident.resolved_date is not None and (day - incident.resolved_date).days <= REOPENS_WITHIN_DAYS
 

@@ -13,7 +13,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -122,12 +122,15 @@ class IncidentStore:
             before = {one.key: one for one in _incidents(connection)}
             after, events = lifecycle.evaluate(before, breaches, days, now)
             after, told = lifecycle.to_tell(after, events)
-            _save_incidents(connection, [one for key, one in after.items() if before.get(key) != one])
             _save_events(connection, events, after, breaches)
-            for event in told:
+            for event in [*told, *lifecycle.late_to_tell(after, breaches, now)]:
                 letter = write(event, after[event.key])
                 if letter is not None:
                     _post(connection, letter)
+                # Without an address nobody was told; who has one later is told of what fires then.
+                is_told = letter is not None and event.kind is not lifecycle.EventKind.RESOLVED
+                after[event.key] = replace(after[event.key], is_told=is_told)
+            _save_incidents(connection, [one for key, one in after.items() if before.get(key) != one])
             _set_progress(connection, "through", days[-1].isoformat())
         if events or not self._events.exists():
             self.export()
@@ -181,8 +184,8 @@ class IncidentStore:
         """Note how a check ended, and post the message when that has changed; return whether it has."""
         with self._transaction() as connection:
             name = f"check {check}"
-            # A check that never failed and passes is no news.
-            if (_progress(connection, name) == "failing") == is_failing:
+            # A check that never failed and passes is no news, nor is one that fails while there is nobody to tell.
+            if (_progress(connection, name) == "failing") == is_failing or (is_failing and letter is None):
                 return False
             _set_progress(connection, name, "failing" if is_failing else "passing")
             if letter is not None:

@@ -7,8 +7,8 @@ import hmac
 import json
 import socket
 import sqlite3
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from orchestration.settings import Settings
 
 SECRET = "s3cret"
 TODAY = date(2026, 10, 14)
+ONE_DAY = timedelta(days=1)
 RULE = {
     "metric": "effective cost of the day",
     "owner": "customer-success",
@@ -83,13 +84,16 @@ def breach_of(tenant: str) -> Breach:
 
 def raise_alert(store: IncidentStore, clock: Clock, tenant: str = "acme", channel: str = "one") -> None:
     """Let the day have a breach of a tenant, and its message in the outbox."""
+    store.evaluate(TODAY, TODAY, {breach_of(tenant): ROW}, clock(), writer(clock, channel))
 
+
+def writer(clock: Clock, channel: str) -> Callable[[Event, Incident], Letter]:
     def write(event: Event, incident: Incident) -> Letter:
         links = Links("http://dagster", "http://dash/{scope_id}?day={date}", "http://traces/{trace_id}", "http://git/")
         message = of_event(event, incident, RULE, ROW, links=links, traces=["trace 1"])
         return Letter(event.event_id, event.event_id, channel, clock(), message.as_json())
 
-    store.evaluate(TODAY, TODAY, {breach_of(tenant): ROW}, clock(), write)
+    return write
 
 
 def send(store: IncidentStore, clock: Clock, *, patience: float = 20, **transports: SignedWebhook | Apprise) -> None:
@@ -188,6 +192,27 @@ def test_who_dies_between_evaluating_and_sending_loses_nothing(
     assert len(receiver.got) == 1
 
 
+def test_an_address_that_comes_late_gets_what_still_fires_and_is_not_taken_once(
+    store: IncidentStore, clock: Clock, receiver: Webhook
+) -> None:
+    before = TODAY - 3 * ONE_DAY
+    was_over = {replace(breach_of("over"), usage_date=before): ROW}
+    fires = {breach_of("acme"): ROW, breach_of("taken"): ROW}
+    store.evaluate(before, TODAY, was_over | fires, clock(), lambda _event, _incident: None)
+    (taken,) = (one for one in store.incidents() if one.key.scope_id == "taken")
+    store.acknowledge(taken.incident_id, clock(), None)
+    for _ in range(2):
+        store.evaluate(TODAY, TODAY, fires, clock(), writer(clock, "one"))
+        send(store, clock, one=hook(receiver))
+    ((_, body),) = receiver.got
+    assert json.loads(body)["title"] == "[warn] tenant_spend_spike: acme opened"
+    end = TODAY + 2 * ONE_DAY
+    store.evaluate(end, end, {}, clock(), writer(clock, "one"))
+    send(store, clock, one=hook(receiver))
+    # Who was told of the beginning is told of the end, and nobody else.
+    assert [json.loads(body)["title"] for _, body in receiver.got[1:]] == ["[warn] tenant_spend_spike: acme over"]
+
+
 def test_a_digest_is_one_message_and_waits_for_its_hour(store: IncidentStore, clock: Clock, receiver: Webhook) -> None:
     morning = clock() + timedelta(hours=1)
     for name in ("a", "b"):
@@ -263,6 +288,9 @@ def test_a_check_is_told_when_it_begins_to_fail_and_when_it_passes_again(store: 
     def letter(name: str) -> Letter:
         return Letter(name, name, "one", clock(), Message(name, "warn", (), {}, {}).as_json())
 
+    # While there is nobody to tell, nothing counts as told.
+    store.change_check("marts/alerts:key", is_failing=True, letter=None)
+    assert store.change_check("marts/alerts:key", is_failing=False, letter=letter("never")) is False
     ends = [False, True, True, False, False, True]
     for number, is_failing in enumerate(ends):
         store.change_check("marts/alerts:key", is_failing=is_failing, letter=letter(f"run {number}"))

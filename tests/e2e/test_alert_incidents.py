@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import Any
 
@@ -13,6 +14,7 @@ from benchmarks.alerts import alarms_of, first_alarm, first_drivers, planted_in,
 from orchestration.alerting.store import IncidentStore
 from orchestration.publishing.reader import open_marts
 from orchestration.runtime.run import load_definitions
+from tests.alerting.receivers import webhook
 
 #: Of what is planted in eight days, what passes the floors of its rule at four hundred requests a day. Of so few the
 #: price cut is found, and what moved the cost of its model most is chance.
@@ -77,6 +79,20 @@ def test_somebody_takes_an_incident_and_the_list_says_so(changing_company: Compa
     refused = changing_company.trueup("incidents", "snooze", "no such id")
     assert refused.returncode == 1
     assert "no incident whose id begins with 'no such id'" in refused.stdout
+
+
+def test_a_run_tells_an_address_that_came_late_of_what_fires_and_tells_it_once(changing_company: Company) -> None:
+    store = IncidentStore(changing_company.settings)
+    assert store.deliveries() == []
+    errors = {one.incident_id for one in store.incidents() if one.state == "open" and one.severity == "error"}
+    with webhook() as receiver:
+        late = {"TRUEUP_CHANNEL_DATA_PLATFORM": receiver.url}
+        ran = changing_company.trueup("run", **late)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        assert changing_company.trueup("incidents", "send", **late).returncode == 0
+        told = [json.loads(body)["incident_id"] for _, body in receiver.got]
+    # Warnings of this channel wait for its digest.
+    assert sorted(told) == sorted(errors) != []
 
 
 def test_the_ui_says_why_spend_moved(small_company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
