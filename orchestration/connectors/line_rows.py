@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import date
 from itertools import islice
@@ -260,7 +261,11 @@ class _Faults:
 
 
 class _DayFiles:
-    """Parquet files, one folder a day, in row groups that are not too small."""
+    """Parquet files, one folder a day, in row groups that are not too small.
+
+    A thread of its own writes them, while DuckDB parses what comes next: a million lines take 11 s one after the other,
+    a quarter of that for writing (lab, 2 cores).
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -268,6 +273,8 @@ class _DayFiles:
         self._held_count = 0
         self._writers: dict[date, pq.ParquetWriter] = {}
         self._files: list[Path] = []
+        self._thread: ThreadPoolExecutor | None = None
+        self._writing: Future[None] | None = None
 
     @property
     def has_rows(self) -> bool:
@@ -288,11 +295,16 @@ class _DayFiles:
     def close(self) -> None:
         """Write what is held and close the files."""
         with ExitStack() as stack:
-            for day in list(self._held):
-                self._write(day)
-            for writer in self._writers.values():
-                stack.enter_context(writer)
-        self._writers = {}
+            if self._thread is not None:
+                stack.enter_context(self._thread)
+            try:
+                for day in list(self._held):
+                    self._write(day)
+                self._wait()
+            finally:
+                for writer in self._writers.values():
+                    stack.enter_context(writer)
+        self._writers, self._thread = {}, None
 
     def discard(self) -> None:
         """Remove everything."""
@@ -305,9 +317,18 @@ class _DayFiles:
     def _write(self, day: date) -> None:
         rows = pa.concat_tables(self._held.pop(day))
         self._held_count -= rows.num_rows
+        # One group is written while the next is read, and no more wait in memory.
+        self._wait()
         if day not in self._writers:
             path = self._folder / f"usage_date={day}" / f"{len(self._files):06}.parquet"
             path.parent.mkdir(parents=True, exist_ok=True)
             self._files.append(path)
             self._writers[day] = pq.ParquetWriter(path, rows.schema, compression="zstd")
-        self._writers[day].write_table(rows, row_group_size=rows.num_rows)
+        self._thread = self._thread or ThreadPoolExecutor(1)
+        self._writing = self._thread.submit(self._writers[day].write_table, rows, row_group_size=rows.num_rows)
+
+    def _wait(self) -> None:
+        """Wait for the group that is being written, and raise what went wrong with it."""
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.result()
