@@ -125,11 +125,14 @@ def build_reference(context: dg.AssetExecutionContext, manifest: DbtManifest, co
         if state.parts.get(DbtOp.REFERENCE) == wanted and not config.force:
             results: Sequence[NodeResult] = ()
         else:
-            dbt: DbtProcess = context.resources.dbt
-            state.with_part(DbtOp.REFERENCE, None).save(settings.warehouse_state)
-            results = dbt.run(build_arguments(selection.model_names, selection.test_names), progress.report).nodes
-            if not _failures(results, selection) and selection.is_whole:
-                state.with_part(DbtOp.REFERENCE, wanted).save(settings.warehouse_state)
+            results = _rebuild(
+                context,
+                settings,
+                selection,
+                build_arguments(selection.model_names, selection.test_names),
+                begun=state.with_part(DbtOp.REFERENCE, None),
+                done=state.with_part(DbtOp.REFERENCE, wanted),
+            )
     yield from _events(selection, results, {})
 
 
@@ -145,16 +148,36 @@ def build_rollup(context: dg.AssetExecutionContext, manifest: DbtManifest, confi
             results: Sequence[NodeResult] = ()
         else:
             window = _days_to_roll_up(state, inputs, selection, force=config.force)
-            replace(state.with_part(DbtOp.ROLLUP, None), rolled_up_days={}).save(settings.warehouse_state)
-            dbt: DbtProcess = context.resources.dbt
-            arguments = build_arguments(
-                selection.model_names, selection.test_names, window=window, full_refresh=window is None
+            done = state.with_part(DbtOp.ROLLUP, wanted).with_part(_EVERY_DAY, inputs.rollup_without_days)
+            results = _rebuild(
+                context,
+                settings,
+                selection,
+                build_arguments(
+                    selection.model_names, selection.test_names, window=window, full_refresh=window is None
+                ),
+                begun=replace(state.with_part(DbtOp.ROLLUP, None), rolled_up_days={}),
+                done=replace(done, rolled_up_days=state.days),
             )
-            results = dbt.run(arguments, progress.report).nodes
-            if not _failures(results, selection) and selection.is_whole:
-                state = state.with_part(DbtOp.ROLLUP, wanted).with_part(_EVERY_DAY, inputs.rollup_without_days)
-                replace(state, rolled_up_days=state.days).save(settings.warehouse_state)
     yield from _events(selection, results, {})
+
+
+def _rebuild(
+    context: dg.AssetExecutionContext,
+    settings: Settings,
+    selection: Selection,
+    arguments: Sequence[str],
+    *,
+    begun: WarehouseState,
+    done: WarehouseState,
+) -> Sequence[NodeResult]:
+    """Build with one command; the state is `begun` before it, and `done` once everything of the op stands."""
+    begun.save(settings.warehouse_state)
+    dbt: DbtProcess = context.resources.dbt
+    results = dbt.run(arguments, progress.report).nodes
+    if selection.is_whole and not _failures(results, selection):
+        done.save(settings.warehouse_state)
+    return results
 
 
 def _days_to_roll_up(state: WarehouseState, inputs: Inputs, selection: Selection, *, force: bool) -> Window | None:
