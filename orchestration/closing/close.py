@@ -31,7 +31,7 @@ from orchestration.closing.standstill import standstill
 from orchestration.publishing.reader import open_marts
 from orchestration.settings import Settings
 from orchestration.warehouse.inputs import current_inputs, publication
-from orchestration.warehouse.project import DbtManifest, DbtOp, prepared_manifest
+from orchestration.warehouse.project import DbtManifest, DbtOp, project_manifest
 from orchestration.warehouse.runner import warehouse_lock
 from orchestration.warehouse.state import PUBLISHED_PART, WarehouseState, stale_days
 
@@ -54,7 +54,7 @@ def close_month(settings: Settings, month: str, reason: str | None = None) -> Cl
             is given. Nothing is kept then.
         NotPublishedError: When nothing is published.
     """
-    return close_state(settings, DbtManifest.read(prepared_manifest(settings)), month, reason)
+    return close_state(settings, project_manifest(settings), month, reason)
 
 
 def close_state(

@@ -9,7 +9,7 @@ from orchestration.runtime.instance import WAREHOUSE_POOL
 from orchestration.settings import Settings
 from orchestration.warehouse.alerts import alert_check_specs, alert_models, evaluate_alerts
 from orchestration.warehouse.assets import model_key
-from orchestration.warehouse.project import DbtManifest, DbtOp, prepared_manifest
+from orchestration.warehouse.project import DbtOp, project_manifest
 from orchestration.warehouse.runner import warehouse_lock
 from orchestration.warehouse.state import WarehouseState, fingerprint
 
@@ -19,7 +19,7 @@ _PART = "alerts"
 @dg.definitions
 def checks() -> dg.Definitions:
     """Return one op with a check for each alert model."""
-    manifest = DbtManifest.read(prepared_manifest(Settings.from_env()))
+    manifest = project_manifest(Settings.from_env())
     nodes = {model_key(node): node for node in alert_models(manifest)}
     if not nodes:
         return dg.Definitions()

@@ -15,7 +15,7 @@ from orchestration.runtime.instance import WAREHOUSE_POOL
 from orchestration.settings import Settings
 from orchestration.warehouse.alerts import alert_models, rule_of
 from orchestration.warehouse.assets import model_key
-from orchestration.warehouse.project import DbtManifest, prepared_manifest
+from orchestration.warehouse.project import project_manifest
 from orchestration.warehouse.runner import warehouse_lock
 
 INCIDENTS = dg.AssetKey(["alerting", "incidents"])
@@ -24,7 +24,7 @@ INCIDENTS = dg.AssetKey(["alerting", "incidents"])
 @dg.definitions
 def incidents() -> dg.Definitions:
     """Return the asset and the sensor."""
-    manifest = DbtManifest.read(prepared_manifest(Settings.from_env()))
+    manifest = project_manifest(Settings.from_env())
     rule_models = {rule_of(node): node["name"] for node in alert_models(manifest)}
     alerts = [model_key(node) for node in manifest.models.values() if node["name"] == "alerts"]
 

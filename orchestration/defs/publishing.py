@@ -11,7 +11,7 @@ from orchestration.runtime.instance import WAREHOUSE_POOL
 from orchestration.settings import Settings
 from orchestration.warehouse.assets import model_key
 from orchestration.warehouse.inputs import publication
-from orchestration.warehouse.project import DbtManifest, DbtOp, prepared_manifest
+from orchestration.warehouse.project import DbtOp, project_manifest
 from orchestration.warehouse.runner import warehouse_lock
 from orchestration.warehouse.state import PUBLISHED_PART, WarehouseState, stale_days
 
@@ -28,7 +28,7 @@ class PublishConfig(dg.Config):
 @dg.definitions
 def publishing() -> dg.Definitions:
     """Return the asset of the published marts."""
-    manifest = DbtManifest.read(prepared_manifest(Settings.from_env()))
+    manifest = project_manifest(Settings.from_env())
     public = [node for node in manifest.models.values() if node["config"].get("meta", {}).get("published")]
 
     @dg.asset(

@@ -19,7 +19,7 @@ from orchestration.warehouse.build import (
     build_reference,
     build_rollup,
 )
-from orchestration.warehouse.project import DbtManifest, DbtOp, prepared_manifest
+from orchestration.warehouse.project import DbtManifest, DbtOp, project_manifest
 from orchestration.warehouse.runner import DbtProcess, take_over
 
 
@@ -35,7 +35,7 @@ def dbt_process(_context: dg.InitResourceContext) -> Iterator[DbtProcess]:
 def warehouse(context: dg.ComponentLoadContext) -> dg.Definitions:
     """Return the dbt assets, wired to whatever sources are in use."""
     settings = Settings.from_env()
-    manifest = DbtManifest.read(prepared_manifest(settings))
+    manifest = project_manifest(settings)
     landed = landed_asset_keys(settings, context)
     return dg.Definitions(
         assets=[*reviewed_file_specs(manifest), *dbt_assets(manifest, settings, landed)],

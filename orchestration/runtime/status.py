@@ -13,7 +13,7 @@ from orchestration.landing.manifest import read_manifests
 from orchestration.landing.schemas import all_table_specs
 from orchestration.settings import Settings
 from orchestration.warehouse.inputs import current_inputs
-from orchestration.warehouse.project import DbtManifest, prepared_manifest
+from orchestration.warehouse.project import project_manifest
 from orchestration.warehouse.state import WarehouseState, stale_days
 
 
@@ -30,7 +30,7 @@ def print_status(settings: Settings, console: Console) -> None:
         if row[1] in known:
             table.add_row(*(escape(str(value)) if value is not None else "–" for value in row))
     console.print(table)
-    manifest = DbtManifest.read(prepared_manifest(settings))
+    manifest = project_manifest(settings)
     state = WarehouseState.load(settings.warehouse_state, settings.warehouse)
     stale = sorted(stale_days(current_inputs(settings, manifest).days, state.days))
     if not stale:
