@@ -30,7 +30,7 @@ def limits() -> dg.Definitions:
         deps=[PUBLISHED_MARTS],
         group_name="limits",
         kinds={"json"},
-        description="`limits.json` from plans and budgets, `switches.json` as alerts and people ask for, and prices.",
+        description="`limits.json` from plans and budgets, `switches.json` as incidents and people ask for, prices.",
     )
     def published_limits(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         from orchestration.limits.prices import publish_prices  # noqa: PLC0415
@@ -42,6 +42,8 @@ def limits() -> dg.Definitions:
         result = publish_limits(settings.published, settings.limits, settings.pricing, datetime.now(UTC))
         for name in result.proposed:
             context.log.warning("switch %s is proposed; `make switch ACTIVATE=%s` throws it", name, name)
+        for reason in result.noted:
+            context.log.warning("%s", reason)
         return dg.MaterializeResult(
             metadata={
                 "limits_version": result.limits_version,

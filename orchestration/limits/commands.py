@@ -28,13 +28,13 @@ ByOption = Annotated[str | None, typer.Option("--by", help="Who does it; default
 
 @switch_app.command("list")
 def list_switches(home: HomeOption = None) -> None:
-    """List the switches that are active or proposed."""
+    """List the switches that are active or proposed, and what could be switched by none."""
     from orchestration.limits.switchboard import Switchboard  # noqa: PLC0415
 
     table = Table(Column("id", no_wrap=True), "state", "action", "on", "until (UTC)", "owner", "by", "reason")
     shown = 0
     for name, switch in Switchboard(_folder(home)).switches(datetime.now(UTC)).items():
-        if switch.state in ("active", "proposed"):
+        if switch.state in ("active", "proposed", "noted"):
             request = switch.request
             on = f"{request.scope} {request.scope_id}".strip()
             until = f"{request.until:%Y-%m-%d %H:%M}"

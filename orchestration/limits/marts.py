@@ -51,11 +51,21 @@ def billing_timezones(marts: duckdb.DuckDBPyConnection) -> dict[str, str]:
 
 
 def breaches_since(marts: duckdb.DuckDBPyConnection, first: date) -> list[Breach]:
-    """Return the alerts of the days from `first` on."""
+    """Return the incidents that are open or acknowledged, each by its newest evaluation, from the day `first` on.
+
+    A snoozed one asks for nothing: somebody has decided to wait.
+    """
     found = marts.execute(
         f"""
-        select alert_rule, usage_date, scope_kind, scope_id, observed, threshold, unit
-        from alerts where usage_date >= date '{first}' order by usage_date, alert_rule, scope_kind, scope_id
+        select incident_id, alert_rule, event_date, scope_kind, scope_id, observed, threshold, unit, owner, action,
+          is_automatic
+        from fct_alert_events
+        semi join (
+          select incident_id from fct_alert_events where is_newest and state in ('open', 'acknowledged')
+        ) as firing using (incident_id)
+        where event_date >= date '{first}' and observed is not null and action is not null
+        qualify row_number() over (partition by incident_id order by event_date desc, recorded_at desc) = 1
+        order by event_date, alert_rule, scope_kind, scope_id
         """
     ).fetchall()
     return [Breach(*row) for row in found]

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from orchestration.alerting.rules import read_rule_book
 from orchestration.limits import marts as queries
 from orchestration.limits.document import limits_document
 from orchestration.limits.policies import read_policies
@@ -28,6 +27,7 @@ class LimitsPublished:
         limits_count: Rows of limits.
         active_count: Switches that are thrown.
         proposed: Ids of switches that wait for somebody to throw them.
+        noted: Why there is nothing to throw, by incident that asked for it.
         is_new: Whether either file was written.
     """
 
@@ -36,11 +36,12 @@ class LimitsPublished:
     limits_count: int
     active_count: int
     proposed: tuple[str, ...]
+    noted: tuple[str, ...]
     is_new: bool
 
 
 def publish_limits(published: Path, folder: Path, pricing: Path, now: datetime) -> LimitsPublished:
-    """Publish limits from plans and budgets, and take up the switches that alerts ask for.
+    """Publish limits from plans and budgets, and take up the switches that open incidents ask for.
 
     Args:
         published: The marts.
@@ -50,10 +51,9 @@ def publish_limits(published: Path, folder: Path, pricing: Path, now: datetime) 
 
     Raises:
         NotPublishedError: There are no marts yet.
-        PolicyError, RuleError: A reviewed row cannot be used; nothing was changed.
+        PolicyError: A reviewed row cannot be used; nothing was changed.
     """
     policies = read_policies(pricing)
-    rules = read_rule_book(pricing, now.date()).rules
     yesterday = now.date() - timedelta(days=1)
     with open_marts(published, threads=1) as marts:
         plans, budgets = queries.plan_budgets(marts), queries.own_budgets(marts)
@@ -62,8 +62,11 @@ def publish_limits(published: Path, folder: Path, pricing: Path, now: datetime) 
     document = limits_document(plans, budgets, timezones, policies.limits, yesterday)
     limits_version, limits_are_new = publish_document(folder, "limits", document, now)
     board = Switchboard(folder)
-    for request, is_automatic in switch_requests(breaches, rules, policies, now):
-        board.propose([request], "its rule" if is_automatic else "alert", now, activate=is_automatic)
+    for request, asked in switch_requests(breaches, policies, now):
+        if asked == "note":
+            board.note(request, "alert", now)
+        else:
+            board.propose([request], "its rule" if asked == "throw" else "alert", now, activate=asked == "throw")
     switches_version, switches_are_new = board.publish(now)
     switches = board.switches(now)
     return LimitsPublished(
@@ -72,5 +75,6 @@ def publish_limits(published: Path, folder: Path, pricing: Path, now: datetime) 
         limits_count=len(document["limits"]),
         active_count=sum(switch.state == "active" for switch in switches.values()),
         proposed=tuple(name for name, switch in switches.items() if switch.state == "proposed"),
+        noted=tuple(switch.request.reason for switch in switches.values() if switch.state == "noted"),
         is_new=limits_are_new or switches_are_new,
     )

@@ -1,7 +1,7 @@
 """Who has proposed, thrown and lifted which switch: a file that only grows, and what it comes to.
 
 Belongs here: the events of switches, their state at a moment, and `switches.json` made of it. Does not belong here:
-which alerts ask for one (`requests`).
+which incidents ask for one (`requests`).
 
 The events are the audit. Nothing else is kept, so nothing can disagree with them.
 """
@@ -24,7 +24,8 @@ from orchestration.limits.versioned import publish_document
 
 _EVENTS_FILE = "switch_events.jsonl"
 
-SwitchState = Literal["proposed", "active", "lifted", "ended"]
+SwitchState = Literal["proposed", "noted", "active", "lifted", "ended"]
+"""`noted`: an incident asked for a switch and there is none; its reason says why, and its owner acts otherwise."""
 
 
 class SwitchError(ValueError):
@@ -116,8 +117,8 @@ class Switchboard:
         for event in self._events():
             at = datetime.fromisoformat(event["at"])
             switch_id = event["switch_id"]
-            if event["event"] == "proposed":
-                found[switch_id] = Switch(SwitchRequest.from_json(event["switch"]), "proposed", event["by"], at)
+            if event["event"] in ("proposed", "noted"):
+                found[switch_id] = Switch(SwitchRequest.from_json(event["switch"]), event["event"], event["by"], at)
             else:
                 state: SwitchState = "active" if event["event"] == "activated" else "lifted"
                 found[switch_id] = replace(found[switch_id], state=state, by=event["by"], at=at)
@@ -136,6 +137,12 @@ class Switchboard:
                 if activate:
                     self._append("activated", one.switch_id, by, now)
         return list(new)
+
+    def note(self, request: SwitchRequest, by: str, now: datetime) -> None:
+        """Write down, once, that there is no such switch."""
+        with self._held():
+            if request.switch_id not in self.switches(now):
+                self._append("noted", request.switch_id, by, now, switch=request.to_json())
 
     def activate(self, switch_id: str, by: str, now: datetime) -> None:
         """Throw a proposed switch.

@@ -3,33 +3,40 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from trueup_middleware.gate import CallIntent
 from trueup_middleware.switches import Switches
 
-from orchestration.alerting.rules import Action, AlertRule, read_rule_book
 from orchestration.limits.policies import read_policies
-from orchestration.limits.requests import Breach, switch_requests
+from orchestration.limits.requests import Ask, Breach, switch_requests
 from orchestration.limits.switchboard import Switchboard, SwitchError, SwitchRequest
 from orchestration.settings import PROJECT_ROOT
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 SEEDS = PROJECT_ROOT / "pricing_seeds"
-RULES = read_rule_book(SEEDS, NOW.date()).rules
-SPIKE = Breach("tenant_spend_spike", date(2026, 11, 20), "tenant", "acme", 190.3657, 49.6, "USD a day")
+SPIKE = Breach(
+    "i-1",
+    "tenant_spend_spike",
+    date(2026, 11, 20),
+    "tenant",
+    "acme",
+    190.3657,
+    49.6,
+    "USD a day",
+    owner="customer-success",
+    action="throttle",
+    is_automatic=False,
+)
 CALL = CallIntent("call", NOW, feature="search", tenant_id="acme", model="gpt-4.1")
 
 
-def rule(action: str, *, automatic: bool = True) -> dict[str, AlertRule]:
-    changed = {"action": Action(action), "automatic": "true" if automatic else "false"}
-    return {"tenant_spend_spike": RULES["tenant_spend_spike"].model_copy(update=changed)}
-
-
-def requests(breach: Breach, rules: dict[str, AlertRule], now: datetime = NOW) -> list[tuple[SwitchRequest, bool]]:
-    return list(switch_requests([breach], rules, read_policies(SEEDS), now))
+def requests(now: datetime = NOW, **changes: Any) -> list[Ask]:
+    return list(switch_requests([replace(SPIKE, **changes)], read_policies(SEEDS), now))
 
 
 @pytest.fixture
@@ -42,23 +49,48 @@ def in_force(folder: Path) -> Switches:
 
 
 def test_a_breach_asks_for_what_its_rule_says_with_an_end_an_owner_and_a_reason() -> None:
-    ((request, is_automatic),) = requests(SPIKE, dict(RULES))
-    assert not is_automatic
+    ((request, asked),) = requests()
+    assert asked == "propose"
     assert (request.scope, request.scope_id, request.action) == ("tenant", "acme", "throttle")
     assert (request.until, request.owner) == (NOW + timedelta(hours=24), "customer-success")
     assert request.requests_per_minute == 30
     assert request.reason == "tenant_spend_spike on 2026-11-20: 190.366 USD a day against 49.6"
+    assert requests(is_automatic=True)[0].asked == "throw"
 
 
-def test_only_a_recent_breach_of_something_that_can_be_switched_asks() -> None:
-    assert requests(SPIKE, dict(RULES), NOW + timedelta(days=2)) == []
-    assert requests(Breach("unpriced_requests", NOW.date(), "model", "openai/x", 1, 0, "attempts"), dict(RULES)) == []
-    org = Breach("budget_burned_in_first_week", NOW.date(), "org", "", 1, 0, "USD")
-    assert requests(org, dict(RULES)) == []
+def test_only_a_recent_breach_whose_rule_names_an_action_asks() -> None:
+    assert requests(NOW + timedelta(days=2)) == []
+    assert requests(action="none") == []
+
+
+def test_a_breach_of_the_whole_organisation_proposes_a_cheaper_model_and_is_never_thrown_by_itself(
+    board: Switchboard, tmp_path: Path
+) -> None:
+    ((request, asked),) = requests(scope="org", scope_id="", action="disable_feature", is_automatic=True)
+    assert (request.scope, request.scope_id, request.action, asked) == ("org", "", "degrade_model", "propose")
+    board.propose([request], "alert", NOW, activate=False)
+    board.activate(request.switch_id, "ada", NOW)
+    board.publish(NOW)
+    (switch,) = in_force(tmp_path).meeting(CALL, NOW)
+    assert switch.models["gpt-4.1"] == "gpt-4.1-mini"
+
+
+def test_what_no_switch_can_mend_is_written_down_once_with_its_reason(board: Switchboard, tmp_path: Path) -> None:
+    ((request, asked),) = requests(scope="provider", scope_id="openai", action="disable_feature", is_automatic=True)
+    assert asked == "note"
+    for _ in range(2):
+        board.note(request, "alert", NOW)
+    board.publish(NOW)
+    (event,) = [json.loads(line) for line in (tmp_path / "switch_events.jsonl").open()]
+    assert (event["event"], event["switch"]["owner"]) == ("noted", "customer-success")
+    assert "no switch: disable_feature does not go with provider" in event["switch"]["reason"]
+    assert list(in_force(tmp_path).meeting(CALL, NOW)) == []
+    with pytest.raises(SwitchError, match="is noted, not proposed"):
+        board.activate(request.switch_id, "ada", NOW)
 
 
 def test_what_is_proposed_switches_nothing_until_somebody_throws_it(board: Switchboard, tmp_path: Path) -> None:
-    ((request, _),) = requests(SPIKE, dict(RULES))
+    ((request, _),) = requests()
     assert board.propose([request], "alert", NOW, activate=False) == [request.switch_id]
     board.publish(NOW)
     assert list(in_force(tmp_path).meeting(CALL, NOW)) == []
@@ -69,16 +101,16 @@ def test_what_is_proposed_switches_nothing_until_somebody_throws_it(board: Switc
 
 
 def test_asking_again_is_asking_once_also_after_somebody_has_lifted_it(board: Switchboard) -> None:
-    ((request, _),) = requests(SPIKE, rule("throttle"))
+    ((request, _),) = requests()
     assert board.propose([request], "its rule", NOW, activate=True)
     board.lift(request.switch_id, "ada", NOW)
-    ((again, _),) = requests(SPIKE, rule("throttle"), NOW + timedelta(hours=1))
+    ((again, _),) = requests(NOW + timedelta(hours=1))
     assert board.propose([again], "its rule", NOW, activate=True) == []
     assert board.switches(NOW)[request.switch_id].state == "lifted"
 
 
 def test_a_switch_ends_by_itself(board: Switchboard, tmp_path: Path) -> None:
-    ((request, _),) = requests(SPIKE, rule("throttle"))
+    ((request, _),) = requests()
     board.propose([request], "its rule", NOW, activate=True)
     board.publish(NOW)
     end = NOW + timedelta(hours=24)
@@ -89,7 +121,7 @@ def test_a_switch_ends_by_itself(board: Switchboard, tmp_path: Path) -> None:
 
 
 def test_a_degraded_model_is_one_that_somebody_reviewed(board: Switchboard, tmp_path: Path) -> None:
-    ((request, _),) = requests(SPIKE, rule("degrade_model"))
+    ((request, _),) = requests(action="degrade_model")
     board.propose([request], "its rule", NOW, activate=True)
     board.publish(NOW)
     (switch,) = in_force(tmp_path).meeting(CALL, NOW)
