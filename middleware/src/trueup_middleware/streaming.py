@@ -56,6 +56,9 @@ class _Metered:
 
     def _read(self, event: object) -> None:
         try:
+            if self._reader.observation.provider is None:
+                # google-genai's stream is a plain generator: only what it yields tells whose it is.
+                self._reader.observation.provider = provider_of(event)
             self._reader.read(event)
         except Exception:  # an event of a shape that nobody knew must reach the application
             return
@@ -157,3 +160,7 @@ class AsyncMeteredStream(_Metered):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+class EitherMeteredStream(MeteredStream, AsyncMeteredStream):  # pyright: ignore[reportIncompatibleMethodOverride]
+    """A stream that is both, as LiteLLM's says of itself: only who reads it knows. Its `close` is synchronous."""

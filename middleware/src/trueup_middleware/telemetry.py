@@ -106,7 +106,7 @@ class OpenTelemetry:
             explicit_bucket_boundaries_advisory=_SECOND_BUCKETS,
         )
         self._tokens = meter.create_counter("llm.tokens", unit="{token}", description="Tokens by class.")
-        self._cost = meter.create_counter("llm.cost_usd", unit="USD", description="Estimated cost by the price book.")
+        self._cost = meter.create_counter("llm.cost_usd", unit="{USD}", description="Estimated cost by the price book.")
         self._unpriced = meter.create_counter(
             "llm.calls.unpriced", unit="{call}", description="Calls whose cost is unknown, by why."
         )
@@ -225,6 +225,7 @@ def _outcome_attributes(fields: Line, usage: Usage, cost_usd: float | None) -> d
     found: dict[str, Any] = {
         name: fields[field] for field, name in _END_ATTRIBUTES.items() if fields.get(field) is not None
     }
+    found["langfuse.observation.model.name"] = fields["model"]
     found["gen_ai.provider.name"] = fields["provider"]
     found["gen_ai.operation.name"] = fields["operation_name"]
     classes = usage.class_tokens

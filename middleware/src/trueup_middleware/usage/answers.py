@@ -70,11 +70,11 @@ def provider_of(thing: object) -> str | None:
 
 @lru_cache(maxsize=1024)
 def _provider_of_type(kind: type) -> str | None:
-    for cls in kind.__mro__:
-        root = cls.__module__.partition(".")[0]
-        if root in _PROVIDER_OF_MODULE:
-            return _PROVIDER_OF_MODULE[root]
-    return None
+    roots = [cls.__module__.partition(".")[0] for cls in kind.__mro__]
+    # LiteLLM's answers derive from openai's base class, whoever gave them.
+    return (
+        None if "litellm" in roots else next((_PROVIDER_OF_MODULE[r] for r in roots if r in _PROVIDER_OF_MODULE), None)
+    )
 
 
 def observe(response: object) -> Observation:
@@ -260,8 +260,11 @@ def litellm(response: object) -> Observation:
         ),
     }
     is_embedding = get_text(response, "object") == "list"
+    # Of some providers, Anthropic among them, it says who served only in the model's name.
+    prefix, slash, _ = (get_text(response, "_hidden_params", "litellm_model_name") or "").partition("/")
+    provider = prefix if slash else None
     return Observation(
-        provider=get_text(response, "_hidden_params", "custom_llm_provider"),
+        provider=get_text(response, "_hidden_params", "custom_llm_provider") or provider,
         model=get_text(response, "model"),
         response_id=get_text(response, "id"),
         operation_name="embeddings" if is_embedding else None,
