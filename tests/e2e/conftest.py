@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from company import DAYS, Company
+from metered_app import MeteredApp, metered_app
 from real_inputs import SHARED, build_recordings, build_spans
 from test_real_openai_client import LandedClient, land_real_client_spans
 
@@ -25,9 +26,23 @@ def real_client(tmp_path_factory: pytest.TempPathFactory) -> LandedClient:
 
 
 @pytest.fixture(scope="session")
-def spans(real_client: LandedClient, tmp_path_factory: pytest.TempPathFactory) -> Company:
-    """An installation on the client's spans, and the recorded ones. Look, and leave it as it is."""
-    return build_spans(tmp_path_factory.mktemp("spans"), real_client.spans_file)
+def application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MeteredApp]:
+    """An application with the library, going by the limits and switches of `spans`."""
+    folder = tmp_path_factory.mktemp("spans")
+    with metered_app(folder, folder / "home" / "limits") as app:
+        yield app
+
+
+@pytest.fixture(scope="session")
+def spans(real_client: LandedClient, application: MeteredApp) -> Company:
+    """An installation on the client's spans, the recorded ones, and an application's log. Look, and leave it as it is.
+
+    Its tests share a group of xdist's, so that it is built once.
+    """
+    application.answer("acme")
+    application.index("word " * 250_000)
+    assert application.meter.flush()
+    return build_spans(application.logs.parent, real_client.spans_file, application)
 
 
 @pytest.fixture(scope="session")

@@ -12,9 +12,11 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from company import Company
+from metered_app import MeteredApp
 
 from orchestration.publishing.reader import open_marts
 
@@ -51,10 +53,12 @@ def trace_lines() -> Iterator[dict[str, Any]]:
             }
 
 
-def build_spans(folder: Path, client_spans: Path) -> Company:
-    """Run the main job over the client's spans, and the recorded ones if they are there."""
+def build_spans(folder: Path, client_spans: Path, application: MeteredApp) -> Company:
+    """Run the main job over the client's spans, the recorded ones if they are there, and an application's log."""
     recorded = {"recorded": ("otel_genai", SPANS)} if SHARED.is_dir() else {}
-    return _build(folder, {"client": ("otel_genai", client_spans), **recorded})
+    (folder / "sources").mkdir()
+    (folder / "sources" / "application.yaml").write_text(application.documents)
+    return _build(folder, {"client": ("otel_genai", client_spans), **recorded}, application.environment)
 
 
 def build_recordings(folder: Path) -> Company:
@@ -64,15 +68,18 @@ def build_recordings(folder: Path) -> Company:
     return _build(folder, {"azure": ("llm_request_log", log), "gateway": ("litellm_log", LITELLM)})
 
 
-def _build(folder: Path, inputs: Mapping[str, tuple[str, Path]]) -> Company:
+def _build(
+    folder: Path, inputs: Mapping[str, tuple[str, Path]], further: Mapping[str, str] = MappingProxyType({})
+) -> Company:
     sources = folder / "sources"
-    sources.mkdir()
+    sources.mkdir(exist_ok=True)
     for name, (kind, path) in inputs.items():
         (sources / f"{name}.yaml").write_text(_DOCUMENT.format(name=name, kind=kind, path=path))
     environment = {
         "TRUEUP_SOURCES": str(sources),
         "TRUEUP_START_DATE": "2026-11-16",
         "TRUEUP_USER_HASH_KEY": "a key for tests",
+        **further,
     }
     company = Company(folder / "home", "", environment)
     done = company.trueup("run")

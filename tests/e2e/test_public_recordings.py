@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import genai_prices
+import pytest
 from company import Company
 from real_inputs import LITELLM, published, trace_lines
 
@@ -42,6 +43,7 @@ def test_every_call_that_litellm_logged_costs_what_litellm_said(recordings: Comp
     assert sum(expected.values()) == Decimal("0.6217189")
 
 
+@pytest.mark.xdist_group("spans")
 def test_recorded_spans_cost_what_another_engine_says(spans: Company) -> None:
     found = published(spans, "recorded", "model, input_tokens, output_tokens, list_cost_usd, started_at")
     assert len(found) == 48
