@@ -115,7 +115,7 @@ def chart(rows: Sequence[Mapping[str, Any]]) -> str:
         bar += [" "] * (_CHART_WIDTH + 1 - len(bar))
         bar[min(round(_CHART_WIDTH * abs(threshold) / largest), _CHART_WIDTH)] = "│"
         # Names are data: in a code block nothing of them is markup.
-        scope = str(row["scope_id"]).replace("`", "'").replace("\n", " ")[:24]
+        scope = str(row["scope_id"] or row["scope_kind"]).replace("`", "'").replace("\n", " ")[:24]
         lines.append(f"{row['usage_date']} {scope:<24} {''.join(bar)} {observed:.6g} / {threshold:.6g}")
     return "\n".join(["```", *lines, "```"])
 

@@ -1,13 +1,15 @@
--- One row per alert and driver, for alerts that a bill explains: what it holds beyond the requests, against the mean of the
--- billed days of the week before. Of a provider that is use that no log has, by project, and lines that no request has; of a
--- sku it is how far the bill is off our estimate.
+-- One row per alert and driver, for alerts that a bill explains: what it holds beyond the requests. Of a provider that is use
+-- that no log has, by project, and lines that no request has; of a sku it is how far the bill is off our estimate. Against the
+-- mean of the billed days of the week before; where the rule is of a share and not of its change, against nothing, so that
+-- what has been missing for weeks is still named.
 {{ config(materialized='view') }}
 with alerts as (
   select
     breaches.alert_rule,
     breaches.scope_kind,
     breaches.scope_id,
-    breaches.usage_date
+    breaches.usage_date,
+    breaches.scope_kind = 'provider' and rules.comparator = 'above' as is_of_share
   from {{ ref('int_alerts__unioned') }} as breaches
   inner join {{ ref('stg_alert_rules__rules') }} as rules on breaches.alert_rule = rules.alert_rule
   where rules.explained_by = 'bill' and breaches.scope_kind in ('provider', 'sku')
@@ -67,7 +69,7 @@ looked_at as (
       alerts.scope_kind = amounts.scope_kind
       and alerts.scope_id = amounts.scope_id
       and amounts.usage_date <= alerts.usage_date
-      and amounts.usage_date >= alerts.usage_date - interval '7 days'
+      and amounts.usage_date >= alerts.usage_date - case when alerts.is_of_share then 0 else 7 end * interval '1 day'
 ),
 
 days as (
@@ -76,9 +78,10 @@ days as (
     scope_kind,
     scope_id,
     usage_date,
+    is_of_share,
     count(distinct case when not is_current then billed_date end) as baseline_days
   from looked_at
-  group by alert_rule, scope_kind, scope_id, usage_date
+  group by alert_rule, scope_kind, scope_id, usage_date, is_of_share
 ),
 
 summed as (
@@ -100,6 +103,7 @@ summed as (
 compared as (
   select
     summed.*,
+    days.is_of_share,
     days.baseline_days,
     {{ units_to_usd(
       'summed.current_units - sign(summed.earlier_units) * '
@@ -120,7 +124,11 @@ select
   scope_id,
   usage_date,
   scope_id || case scope_kind when 'provider' then ' beyond the requests' else ' off the estimate' end as scope_words,
-  case when baseline_days = 0 then 'nothing before' else 'its ' || baseline_days || '-day mean' end as baseline_words,
+  case
+    when is_of_share then 'nothing'
+    when baseline_days = 0 then 'nothing before'
+    else 'its ' || baseline_days || '-day mean'
+  end as baseline_words,
   driver,
   '' as tenant_id,
   '' as feature,
@@ -131,14 +139,14 @@ select
   case
     when driver = 'unlogged_usage'
       then
-        case when effect_usd > 0 then 'more' else 'less' end
+        case when is_of_share then '' when effect_usd > 0 then 'more ' else 'less ' end
         || case provider_project
-          when '' then ' use that names no project and is in no log'
-          else ' use of project ' || provider_project || ' that is in no log'
+          when '' then 'use that names no project and is in no log'
+          else 'use of project ' || provider_project || ' that is in no log'
         end
     when driver = 'true_up'
       then 'bill of ' || provider || case when effect_usd > 0 then ' above' else ' below' end || ' the estimate'
-    else case when effect_usd > 0 then 'more ' else 'less ' end || replace(driver, '_', ' ')
+    else case when is_of_share then '' when effect_usd > 0 then 'more ' else 'less ' end || replace(driver, '_', ' ')
   end as driver_words
 from compared
 where effect_usd <> 0
