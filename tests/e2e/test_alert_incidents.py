@@ -69,13 +69,13 @@ def test_the_history_of_incidents_is_published_by_the_run_that_made_it(small_com
 
 
 def test_somebody_takes_an_incident_and_the_list_says_so(changing_company: Company) -> None:
-    listed = changing_company.trueup("incidents")
-    assert listed.returncode == 0, listed.stdout + listed.stderr
     lasting = [one for one in IncidentStore(changing_company.settings).incidents() if one.state == "open"]
-    assert all(one.incident_id in listed.stdout for one in lasting)
     taken = changing_company.trueup("incidents", "ack", lasting[0].incident_id, "--note", "on it")
     assert f"{lasting[0].incident_id}: {lasting[0].key.alert_rule}" in taken.stdout
-    assert "acknowledged" in changing_company.trueup("incidents").stdout
+    listed = changing_company.trueup("incidents")
+    assert listed.returncode == 0, listed.stdout + listed.stderr
+    assert all(one.incident_id in listed.stdout for one in lasting)
+    assert "acknowledged" in listed.stdout
     refused = changing_company.trueup("incidents", "snooze", "no such id")
     assert refused.returncode == 1
     assert "no incident whose id begins with 'no such id'" in refused.stdout

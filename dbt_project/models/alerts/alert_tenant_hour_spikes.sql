@@ -62,7 +62,7 @@ measured as (
     compared.tenant_hour,
     'tenant' as scope_kind,
     compared.tenant_id as scope_id,
-    '' as plan_id,
+    coalesce(plans.plan_id, '') as plan_id,
     compared.cost_usd as observed,
     {{ ratio(
       'coalesce(compared.earlier_cost_usd, ' ~ zero_usd() ~ ')',
@@ -75,6 +75,8 @@ measured as (
   inner join first_days on compared.tenant_id = first_days.tenant_id
   inner join {{ ref('stg_alert_rules__rules') }} as rules on rules.alert_rule = 'tenant_hour_spike'
   cross join bounds
+  left join {{ ref('unit_economics_by_tenant_day') }} as plans
+    on compared.tenant_id = plans.tenant_id and compared.usage_date = plans.usage_date
   -- The first days that were filled have too few before them to be compared with.
   where
     compared.usage_date >= bounds.first_date + greatest(rules.window_days, rules.noise_days) * interval '1 day'
