@@ -186,6 +186,12 @@ def read_rule_book(folder: Path, today: date) -> RuleBook:
         for line, row in overrides
         if row.rule not in names
     ]
+    by_tenant = {rule.rule for _, rule in rules if rule.grain in ("tenant", "tenant_hour")}
+    problems += [
+        f"{OVERRIDES_FILE}, line {line}: scope_kind: {row.rule} does not know plans; {', '.join(sorted(by_tenant))} do"
+        for line, row in overrides
+        if row.scope_kind == "plan" and row.rule in names and row.rule not in by_tenant
+    ]
     problems += _overlaps(overrides)
     channels = [channel.channel for _, channel in _read(folder / CHANNELS_FILE, Channel, problems)]
     problems += [

@@ -62,6 +62,7 @@ def test_the_shipped_rules_are_sound() -> None:
         ({"action": "shout"}, "line 2: action: "),
         ({"action": "none", "automatic": "true"}, "automatic needs an action"),
         ({"runbook": "docs/alerts/other.md"}, "the runbook must be docs/alerts/tenant_spend_spike.md"),
+        ({"noise_deviations": ""}, "noise_days and noise_deviations go together"),
         ({"min_history_days": "8"}, "min_history_days cannot be more than window_days"),
         ({"rule": "estimate_drift", "runbook": "docs/alerts/estimate_drift.md"}, "rule estimate_drift has 2 rows"),
     ],
@@ -79,6 +80,7 @@ def test_a_rule_that_makes_no_sense_is_refused(tmp_path: Path, rule: dict[str, s
         ([EXEMPTION | {"reason": ""}], "line 2: reason: "),
         ([EXEMPTION | {"threshold": "3"}], "either an exemption or another threshold or floor"),
         ([OVERRIDE | {"valid_to": "2026-11-01"}], "valid_to must lie after valid_from"),
+        ([OVERRIDE | {"rule": "gone_silent", "scope_kind": "plan"}], "scope_kind: gone_silent does not know plans"),
         ([OVERRIDE, EXEMPTION], "lines 2 and 3 both hold on 2026-11-01 for tenant_spend_spike of tenant acme"),
     ],
 )
