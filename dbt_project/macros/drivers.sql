@@ -12,7 +12,7 @@ releases: (comparison_key, feature, release_id), at most one a feature; named wh
 {%- macro change_drivers(leaves, releases) -%}
 {#- Link, what it is summed by, words when cost rose and when it fell, whether a release may be behind it. -#}
 {%- set drivers = [
-  ('tenant_turnover', ['tenant_id'], "case tenant_id when 'unattributed' then 'requests that no longer name a tenant' else 'new tenant ' || tenant_id end", "'no more of tenant ' || tenant_id", false),
+  ('tenant_turnover', ['tenant_id'], "case tenant_id when 'unattributed' then 'requests that no longer name a tenant' else 'new tenant ' || tenant_id end", "case tenant_id when 'unattributed' then 'no more requests without a tenant' else 'no more of tenant ' || tenant_id end", false),
   ('feature_turnover', ['feature'], "'new feature ' || feature", "'no more of feature ' || feature", true),
   ('model_turnover', ['provider', 'model'], "'new model ' || model", "'no more of model ' || model", false),
   ('operations_volume', [], "'more operations' || of_tenant", "'fewer operations' || of_tenant", false),

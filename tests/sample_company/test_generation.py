@@ -52,7 +52,7 @@ def test_another_seed_gives_another_company(tmp_path: Path) -> None:
 
 def test_a_restless_company_has_the_days_of_the_trace_and_the_same_total() -> None:
     days = 40
-    options = SampleOptions(days=days, requests=days * 20_000, tenants=12, incidents=False, restless=True)
+    options = SampleOptions(days=days, requests=days * 8_000, tenants=12, incidents=False, restless=True)
     company = build_company(options)
     demand = Demand(options, company, plan_incidents(options, company))
     drawn = np.array(
