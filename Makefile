@@ -101,6 +101,7 @@ superset-bundle: $(INSTALLED) ## write datasets, charts and a dashboard for Apac
 
 check-superset: $(INSTALLED) ## import them into a Superset (an environment of its own), compare every chart with the marts
 	$(BIN)/trueup check-superset
+	$(BIN)/python -m tests.e2e.superset_with_hostile_names
 
 check-metrics: $(INSTALLED) ## ask MetricFlow for every metric and compare with its mart (an environment of its own)
 	$(BIN)/trueup check-metrics

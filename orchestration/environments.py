@@ -1,7 +1,7 @@
 """Programs that cannot live in trueup's own environment: each gets a virtual environment beside it.
 
 Belongs here: finding a Python that a program runs on, making its environment, running it. Does not belong here: what a
-program is asked (`focus.official`, `bi.metrics`, `bi.superset`).
+program is asked (`focus.official`, `bi.metrics`, `bi.superset`, `pricebook.litellm_function`).
 
 Such a program judges what trueup made or reads it as a user's own tool does; nothing in a run needs one.
 """
@@ -39,6 +39,7 @@ class Environment:
         *arguments: str | Path,
         cwd: Path | None = None,
         variables: Mapping[str, str] | None = None,
+        given: str | None = None,
     ) -> str:
         """Run a program of the environment and return what it printed.
 
@@ -47,11 +48,12 @@ class Environment:
             arguments: Its arguments.
             cwd: Its working directory.
             variables: The whole of its environment variables; this process's for None.
+            given: What it reads on its standard input.
 
         Raises:
             ProgramUnavailableError: When it cannot be started or ends with an error; holds its last words.
         """
-        return output([self.folder / "bin" / program, *arguments], cwd=cwd, variables=variables)
+        return output([self.folder / "bin" / program, *arguments], cwd=cwd, variables=variables, given=given)
 
 
 def environment(folder: Path, requirements: Path, pythons: Sequence[str]) -> Environment:
@@ -59,7 +61,7 @@ def environment(folder: Path, requirements: Path, pythons: Sequence[str]) -> Env
 
     Args:
         folder: Where it lies or will lie.
-        requirements: A file for `pip install`; with hashes, nothing else is installed.
+        requirements: A lock: every package with its hashes, and nothing else is installed.
         pythons: Versions that the program runs on, such as `3.12`, best first.
 
     Raises:
@@ -71,7 +73,7 @@ def environment(folder: Path, requirements: Path, pythons: Sequence[str]) -> Env
         shutil.rmtree(folder, ignore_errors=True)
         output([find_python(pythons), "-m", "venv", folder])
         pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        output([*pip, "--requirement", requirements])
+        output([*pip, "--require-hashes", "--no-deps", "--requirement", requirements])
         installed.write_text(wanted)
     return Environment(folder)
 
@@ -95,7 +97,11 @@ def find_python(versions: Sequence[str]) -> str:
 
 
 def output(
-    command: Sequence[str | Path], *, cwd: Path | None = None, variables: Mapping[str, str] | None = None
+    command: Sequence[str | Path],
+    *,
+    cwd: Path | None = None,
+    variables: Mapping[str, str] | None = None,
+    given: str | None = None,
 ) -> str:
     """Run a command and return what it printed, without surrounding blanks.
 
@@ -104,7 +110,7 @@ def output(
     """
     try:
         done = subprocess.run(  # noqa: S603 - commands are assembled in this package
-            command, cwd=cwd, env=variables, capture_output=True, text=True, check=False
+            command, cwd=cwd, env=variables, input=given, capture_output=True, text=True, check=False
         )
     except OSError as error:
         raise ProgramUnavailableError(f"{command[0]}: {error}") from error

@@ -50,25 +50,27 @@ class SupersetReport:
     differences: tuple[str, ...]
 
 
-def check_superset(settings: Settings) -> SupersetReport:
+def check_superset(settings: Settings, published: Path | None = None) -> SupersetReport:
     """Import the bundle into a Superset of its own, on SQLite, and compare every chart with the marts.
 
     Args:
         settings: The installation; environment, metadata and bundle lie below its home.
+        published: What Superset reads, where it is not what the installation publishes.
 
     Raises:
         NotPublishedError: When nothing has been published.
         ProgramUnavailableError: When Superset cannot be installed or run, or refuses the bundle.
     """
+    published = published or settings.published
     folder = settings.home / "superset"
     bundle = folder / "trueup.zip"
-    write_bundle(settings.published, bundle)
+    write_bundle(published, bundle)
     program = environment(folder / "environment", REQUIREMENTS, PYTHONS)
     answers = _ask(program, folder, bundle)
     differences: list[str] = []
     values_count = 0
     expected = {path.stem: path.read_text() for path in sorted(CHECKS.glob("*.sql"))}
-    with open_marts(settings.published) as marts:
+    with open_marts(published) as marts:
         for chart in sorted({*expected, *answers}):
             if chart not in answers or chart not in expected:
                 differences.append(

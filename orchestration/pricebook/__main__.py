@@ -10,10 +10,11 @@ from pathlib import Path
 
 from rich.console import Console
 
+from orchestration.environments import ProgramUnavailableError
 from orchestration.pricebook import against_litellm, edition, export, litellm_source, litellm_verdicts, report
 from orchestration.pricebook.book import BookError, load_book
 from orchestration.pricebook.checking import check_files
-from orchestration.pricebook.litellm_function import LitellmFunction, LitellmUnavailableError
+from orchestration.pricebook.litellm_function import LitellmFunction
 from orchestration.settings import PROJECT_ROOT, Settings
 
 _SEMANTICS = PROJECT_ROOT / "middleware/src/trueup_middleware/usage/semantics.json"
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             problems = check_files(options.seeds, options.overrides)
             report.show_problems(problems, console, most_rows)
-    except (BookError, LitellmUnavailableError, ValueError, OSError) as error:
+    except (BookError, ProgramUnavailableError, ValueError, OSError) as error:
         console.print(f"[red]{error}[/]")
         return 1
     return 1 if problems else 0

@@ -10,29 +10,18 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final, cast
+from typing import cast
 
+from orchestration.environments import ProgramUnavailableError, environment
 from orchestration.pricebook import litellm_answers
 from orchestration.pricebook.litellm_source import MAP_NAME
 
-# Its floor of certifi was a release of the same week (litellm 1.109.1), which a registry's mirror may not have yet;
-# nothing that is asked here opens a connection.
-_REQUIREMENTS: Final = """
-from importlib.metadata import requires
-named = [line for line in requires("litellm") or [] if "extra ==" not in line and not line.startswith("certifi")]
-print("\\n".join(named))
-"""
-
-
-class LitellmUnavailableError(Exception):
-    """LiteLLM cannot be installed or run here; the message says why."""
+REQUIREMENTS = Path(__file__).with_name("litellm-requirements.txt")
+PYTHONS = ("3.11", "3.12")
 
 
 @dataclass(frozen=True)
@@ -55,52 +44,35 @@ class Call:
 class LitellmFunction:
     """One version of LiteLLM, installed in a folder."""
 
-    def __init__(self, environment: Path, version: str) -> None:
+    def __init__(self, folder: Path, version: str) -> None:
         """Install it there, unless it is.
 
         Args:
-            environment: Folder of its virtual environment; made when missing.
+            folder: Of its virtual environment; made when missing.
             version: Release, which is also that of its price map.
 
         Raises:
-            LitellmUnavailableError: When it cannot be installed.
+            ProgramUnavailableError: When it cannot be installed, or the lock holds another release.
         """
-        self._python = environment / "bin" / "python"
-        installed = environment / f"installed-{version}"
-        if not installed.exists():
-            shutil.rmtree(environment, ignore_errors=True)
-            _output([sys.executable, "-m", "venv", str(environment)])
-            pip = [str(self._python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-            _output([*pip, "--no-deps", f"litellm=={version}"])
-            _output([*pip, *_output([str(self._python), "-c", _REQUIREMENTS]).splitlines()])
-            installed.touch()
+        if f"litellm=={version} " not in REQUIREMENTS.read_text():
+            raise ProgramUnavailableError(f"{REQUIREMENTS.name} does not hold litellm {version}; lock that release")
+        self._environment = environment(folder, REQUIREMENTS, PYTHONS)
 
     @property
     def price_map(self) -> Path:
         """The price map that this release carries."""
-        found = _output([str(self._python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"])
+        found = self._environment.run("python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))")
         return Path(found) / "litellm" / MAP_NAME
 
     def costs(self, calls: Sequence[Call], at: datetime) -> list[float | None]:
         """Return USD of each call at that moment, None where it does not know the model.
 
         Raises:
-            LitellmUnavailableError: When it cannot be run.
+            ProgramUnavailableError: When it cannot be run.
         """
         asked = json.dumps({"at": at.isoformat(), "calls": [asdict(call) for call in calls]})
-        return cast(list[float | None], json.loads(_output([str(self._python), litellm_answers.__file__], asked)))
-
-
-def _output(command: list[str], given: str | None = None) -> str:
-    # The map that lies in the package, not the one of today.
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    environment["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
-    try:
-        done = subprocess.run(  # noqa: S603 - assembled here
-            command, input=given, capture_output=True, text=True, check=False, env=environment
-        )
-    except OSError as error:
-        raise LitellmUnavailableError(f"{command[0]}: {error}") from error
-    if done.returncode != 0:
-        raise LitellmUnavailableError(f"{' '.join(command)[:200]}:\n{done.stderr.strip()[-1000:]}")
-    return done.stdout.strip()
+        # The map that lies in the package, not the one of today.
+        variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        variables["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+        answered = self._environment.run("python", litellm_answers.__file__, variables=variables, given=asked)
+        return cast(list[float | None], json.loads(answered))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from urllib.parse import parse_qs, urlencode
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dashboards.filters import DIMENSIONS, MONTH_TO_DATE, PRESETS, Basis, Days, Filters, Zone
@@ -27,6 +27,7 @@ VIEWS = st.builds(
 )
 
 
+@settings(max_examples=30)
 @given(VIEWS)
 def test_a_link_reproduces_the_view(view: Filters) -> None:
     url = urlencode(view.to_link(), doseq=True)
