@@ -190,7 +190,7 @@ class _Scale:
             target.parent.mkdir(parents=True, exist_ok=True)
             self._connection.execute(
                 f"copy (select {inner} from written where {shape.slicing.predicate([slice_])} order by {order}) "
-                f"to {literal(str(target))} ({_PARQUET}, row_group_size {6144 if mart in SORTED else 61440})"
+                f"to {literal(str(target))} ({_PARQUET}, row_group_size {6144 if mart == CUBE else 61440})"
             )
             files[slice_] = PublishedFile(slice_, file, target.stat().st_size, count, "{}", None, self.version)
         self._marts[mart] = PublishedMart(mart, shape, files)
