@@ -34,9 +34,9 @@ from orchestration.publishing.catalogue import Catalogue, PublishedFile, Publish
 from orchestration.publishing.marts import Shape
 from orchestration.publishing.marts_file import build_marts_file
 from orchestration.publishing.slices import Slice, Slicing
-from orchestration.publishing.sql import identifier, literal
 from orchestration.publishing.versions import marts_path, new_version, switch
 from orchestration.settings import Settings
+from orchestration.sql import identifier, literal
 
 DAYS = 365
 WRITTEN_CUBE_DAYS = 14

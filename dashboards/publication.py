@@ -25,7 +25,7 @@ from dashboards.filters import DIMENSIONS, Days, Filters
 from dashboards.usage import bound_values, mart_for, reads_usage, usage_sql
 from orchestration.publishing.csv_file import write_csv
 from orchestration.publishing.reader import open_marts
-from orchestration.publishing.sql import literal
+from orchestration.sql import literal
 
 QUERIES = Path(__file__).parent / "queries"
 

@@ -28,8 +28,8 @@ from orchestration.closing.figures import (
 from orchestration.closing.frozen_file import write_parquet
 from orchestration.closing.receipt import ADJUSTMENTS_FILE, ClosedMonth, closed_folder, closed_months, next_month
 from orchestration.publishing.reader import open_marts
-from orchestration.publishing.sql import glob_literal, literal
 from orchestration.settings import Settings
+from orchestration.sql import glob_literal, literal
 
 _COLUMNS = {
     "booked_month": "date",

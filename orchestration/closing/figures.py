@@ -17,8 +17,8 @@ import duckdb
 from orchestration.connectors.base import TableKind
 from orchestration.landing.manifest import read_manifests
 from orchestration.landing.schemas import all_table_specs
-from orchestration.publishing.sql import literal
 from orchestration.settings import Settings
+from orchestration.sql import literal
 
 REQUESTS_MART = "llm_usage_by_tenant_feature_model_day"
 UNATTRIBUTED_MART = "unattributed_cost_by_provider_day"

@@ -29,9 +29,9 @@ from orchestration.publishing.errors import NotPublishedError
 from orchestration.publishing.marts import Shape
 from orchestration.publishing.reader import current_version, open_marts
 from orchestration.publishing.slices import Slicing
-from orchestration.publishing.sql import identifier
 from orchestration.publishing.versions import marts_path
 from orchestration.settings import Settings
+from orchestration.sql import identifier
 from orchestration.warehouse.project import DbtManifest
 
 _MONTH_COLUMN = "usage_month"

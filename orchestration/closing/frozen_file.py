@@ -15,7 +15,7 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.publishing.sql import identifier, literal
+from orchestration.sql import identifier, literal
 
 _ROW_GROUP_ROWS = 122_880
 

@@ -34,8 +34,8 @@ from orchestration.focus.specification import (
 )
 from orchestration.publishing.csv_file import write_csv
 from orchestration.publishing.reader import open_marts
-from orchestration.publishing.sql import glob_literal, identifier, literal
 from orchestration.settings import Settings
+from orchestration.sql import glob_literal, identifier, literal
 
 _DATASETS = (COST_AND_USAGE, BILLING_PERIOD, INVOICE_DETAIL)
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 from datetime import date
 
 from orchestration.closing.figures import month_condition
-from orchestration.publishing.sql import literal
+from orchestration.sql import literal
 
 
 def statements(month: date, *, is_closed: bool, has_invoices: bool) -> list[str]:

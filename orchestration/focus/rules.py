@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 
 from orchestration.focus.specification import COST_AND_USAGE, NATIVE_VERSION, FocusColumn, Format, columns_of
-from orchestration.publishing.sql import glob_literal, identifier, literal
+from orchestration.sql import glob_literal, identifier, literal
 
 
 @dataclass(frozen=True)

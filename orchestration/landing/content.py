@@ -11,6 +11,8 @@ from datetime import date
 import duckdb
 import pyarrow as pa
 
+from orchestration.sql import identifier
+
 NO_ROWS = hashlib.sha256(b"").hexdigest()
 
 
@@ -27,7 +29,7 @@ def content_hash_by_day(rows: pa.Table) -> dict[date, str]:
 
 def _content_hashes(rows: pa.Table, group: str) -> dict[date | None, str]:
     # As text, which tells every type exactly, and as a list of JSON strings, in which nothing can run together.
-    values = ", ".join(f"cast({_identifier(name)} as varchar)" for name in rows.column_names)
+    values = ", ".join(f"cast({identifier(name)} as varchar)" for name in rows.column_names)
     query = f"""
         select day, sha256(string_agg(row_hash, '' order by row_hash))
         from (select {group} as day, sha256(cast(to_json([{values}]) as varchar)) as row_hash from rows_to_hash)
@@ -37,7 +39,3 @@ def _content_hashes(rows: pa.Table, group: str) -> dict[date | None, str]:
         connection.execute("set TimeZone = 'UTC'")
         connection.register("rows_to_hash", rows)
         return {day: str(content) for day, content in connection.execute(query).fetchall()}
-
-
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

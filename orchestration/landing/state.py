@@ -17,7 +17,7 @@ import pyarrow as pa
 from orchestration.connectors.base import TableKind, TableSpec
 from orchestration.landing.manifest import manifest_paths
 from orchestration.landing.schemas import MANIFEST_SCHEMA
-from orchestration.publishing.sql import literal
+from orchestration.sql import literal
 
 _NEWEST_FIRST = {
     TableKind.WINDOW: "source_name, table_name, usage_date",

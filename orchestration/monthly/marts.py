@@ -13,8 +13,8 @@ import duckdb
 from orchestration.closing.figures import month_condition
 from orchestration.closing.receipt import ClosedMonth
 from orchestration.publishing.reader import open_marts
-from orchestration.publishing.sql import glob_literal, identifier, literal
 from orchestration.settings import Settings
+from orchestration.sql import glob_literal, identifier, literal
 
 READ = (
     "alerts",

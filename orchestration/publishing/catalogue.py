@@ -18,7 +18,7 @@ import duckdb
 from orchestration.publishing.evidence import Evidence
 from orchestration.publishing.marts import Shape
 from orchestration.publishing.slices import Slice, Slicing
-from orchestration.publishing.sql import literal
+from orchestration.sql import literal
 
 Row = dict[str, str | int | bool | None]
 

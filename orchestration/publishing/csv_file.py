@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.publishing.sql import identifier, literal
+from orchestration.sql import identifier, literal
 
 
 def write_csv(connection: duckdb.DuckDBPyConnection, relation: str, file: Path) -> None:

@@ -16,7 +16,7 @@ import duckdb
 
 from orchestration.publishing.marts import RollUp, Shape
 from orchestration.publishing.slices import Slice, Slicing
-from orchestration.publishing.sql import identifier
+from orchestration.sql import identifier
 
 
 @dataclass(frozen=True)

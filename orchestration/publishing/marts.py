@@ -18,7 +18,7 @@ import duckdb
 
 from orchestration.publishing.errors import PublishError
 from orchestration.publishing.slices import DAY_COLUMN, Slicing
-from orchestration.publishing.sql import identifier, literal
+from orchestration.sql import identifier, literal
 
 _IS_MONEY = re.compile(r"_(usd|cents)(_|$)")
 

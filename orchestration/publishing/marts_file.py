@@ -16,7 +16,7 @@ from orchestration.publishing.errors import PublishError
 from orchestration.publishing.evidence import Evidence, collect_evidence
 from orchestration.publishing.marts import Column
 from orchestration.publishing.slices import DAY_COLUMN, Slice, Slicing
-from orchestration.publishing.sql import ROOT_VARIABLE, glob_literal, identifier, literal
+from orchestration.sql import ROOT_VARIABLE, glob_literal, identifier, literal
 
 DuckDBConfig = dict[str, str | bool | int | float | list[str]]
 

@@ -15,7 +15,7 @@ import duckdb
 from orchestration.publishing.errors import PublishError
 from orchestration.publishing.marts import Column, Shape, published_columns
 from orchestration.publishing.slices import DAY_COLUMN, Slice, Slicing
-from orchestration.publishing.sql import identifier, literal
+from orchestration.sql import identifier, literal
 
 _FORMAT = "format parquet, compression zstd, row_group_size 61440"
 """(lab, 84 columns, 251,000 rows) With DuckDB's groups of 122,880 rows dictionaries take 14.5 s of CPU, so 3.9 s."""

@@ -38,7 +38,6 @@ from orchestration.publishing.marts_file import (
 )
 from orchestration.publishing.parquet import write_slices
 from orchestration.publishing.slices import DAY_COLUMN, Slice, Slicing
-from orchestration.publishing.sql import identifier, literal
 from orchestration.publishing.versions import (
     close_staging,
     collect_garbage,
@@ -51,6 +50,7 @@ from orchestration.publishing.versions import (
     remove_unfinished,
     switch,
 )
+from orchestration.sql import identifier, literal
 
 
 def utc_now() -> datetime:

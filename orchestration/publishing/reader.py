@@ -11,8 +11,8 @@ from pathlib import Path
 import duckdb
 
 from orchestration.publishing.errors import NotPublishedError
-from orchestration.publishing.sql import ROOT_VARIABLE, glob_literal, literal
 from orchestration.publishing.versions import current_version, marts_path
+from orchestration.sql import ROOT_VARIABLE, glob_literal, literal
 
 __all__ = ["current_version", "open_marts"]
 

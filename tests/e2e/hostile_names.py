@@ -6,8 +6,8 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.publishing.sql import ROOT_VARIABLE, literal
 from orchestration.publishing.versions import current_version, marts_path, switch
+from orchestration.sql import ROOT_VARIABLE, literal
 
 TENANTS = (
     "=cmd('calc')!A1",

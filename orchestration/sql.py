@@ -1,4 +1,4 @@
-"""The few pieces of SQL text that publishing assembles.
+"""The few pieces of SQL text that Python assembles.
 
 Belongs here: quoting. Does not belong here: queries. Only our own identifiers, days
 and paths become SQL text; values of rows never do.
