@@ -11,7 +11,9 @@ settings.load_profile("no_deadline")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a module on one worker, which then builds once what they share."""
+    """Keep tests that share something dear on one worker: those of a module, and all that look at the small company."""
     for item in items:
         if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+            looks_at_company = "small_company" in getattr(item, "fixturenames", ())
+            group = "small_company" if looks_at_company else item.nodeid.partition("::")[0]
+            item.add_marker(pytest.mark.xdist_group(group))

@@ -154,13 +154,11 @@ def moved_company(small_company: Company, tmp_path_factory: pytest.TempPathFacto
     return company
 
 
-@pytest.mark.xdist_group("moved_company")
 def test_a_move_changes_no_figure(small_company: Company, moved_company: Company) -> None:
     assert moved_company.version == small_company.version
     assert moved_company.built_days == small_company.built_days
 
 
-@pytest.mark.xdist_group("moved_company")
 def test_again_with_nothing_new_starts_no_dbt_and_publishes_nothing(
     moved_company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,7 +178,6 @@ def test_again_with_nothing_new_starts_no_dbt_and_publishes_nothing(
             assert metadata["unchanged"].value is True, name
 
 
-@pytest.mark.xdist_group("moved_company")
 def test_a_restated_bill_rebuilds_its_day_and_the_one_before_and_no_closed_month(
     moved_company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
