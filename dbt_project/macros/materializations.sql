@@ -3,7 +3,7 @@ How tables are written: in place, in one transaction, planned once.
 
 dbt-duckdb's own materialisations build beside, rename twice and drop, and plan each query up to three times (for the
 contract, for a temporary view, to run): planning the requests alone takes 0.7 s. DuckDB replaces a table within a
-transaction, so readers see the old rows or the new ones either way. One day of 5,000 calls: 20 s of dbt that way, 12 s
+transaction, so readers see the old rows or the new ones either way. One day of 5,000 calls: 20 s of dbt that way, 16 s
 this way (one lab, 2 slow cores).
 -#}
 

@@ -2,20 +2,11 @@
 -- such hour beyond the noise of that hour in its own weeks. A runaway agent is caught on its day, before the day is over and
 -- before a bill comes.
 {{ config(materialized='incremental', incremental_strategy='window', meta={'days_after': longest_baseline_days()}) }}
-with bounds as (
-  select
-    max(usage_date) as last_date,
-    cast(max(usage_date) - interval '{{ var("explained_days") }} days' as date) as first_date
-  from {{ ref('int_tenant_hours__summed') }}
-),
-
-hours as (
+with hours as (
   select seen.*
   from {{ ref('int_tenant_hours__summed') }} as seen
-  cross join bounds
   where
     seen.tenant_id <> 'unattributed'
-    and seen.usage_date >= bounds.first_date
     and {{ between_built_days('seen.usage_date', -longest_baseline_days(), days_after()) }}
 ),
 
@@ -74,13 +65,9 @@ measured as (
   from compared
   inner join first_days on compared.tenant_id = first_days.tenant_id
   inner join {{ ref('stg_alert_rules__rules') }} as rules on rules.alert_rule = 'tenant_hour_spike'
-  cross join bounds
   left join {{ ref('unit_economics_by_tenant_day') }} as plans
     on compared.tenant_id = plans.tenant_id and compared.usage_date = plans.usage_date
-  -- The first days that were filled have too few before them to be compared with.
-  where
-    compared.usage_date >= bounds.first_date + greatest(rules.window_days, rules.noise_days) * interval '1 day'
-    and {{ between_built_days('compared.usage_date', 0, days_after()) }}
+  where {{ between_built_days('compared.usage_date', 0, days_after()) }}
 ),
 
 broken as (
