@@ -67,7 +67,7 @@ def build_clean_year(home: Path, days: int = YEAR_DAYS) -> None:
     with closing(DbtProcess(settings)) as dbt:
         result = dbt.run(
             [
-                *("run", "--select", "+int_alerts__unioned", "--vars", f"explained_days: {days + 31}"),
+                *("run", "--select", "+int_alerts__unioned"),
                 *event_time_arguments(Window(options.start_date, options.end_date + ONE_DAY)),
             ]
         )
