@@ -58,7 +58,7 @@ lint-sql: $(INSTALLED)
 lint-project: $(INSTALLED)
 	$(BIN)/python -m orchestration.pricebook check
 	$(BIN)/python -m orchestration.alerting
-	$(BIN)/dbt parse --quiet --no-partial-parse --project-dir dbt_project --profiles-dir dbt_project --target-path target/check
+	$(BIN)/python -m orchestration.warehouse
 	$(BIN)/dg check yaml
 	$(BIN)/dg check defs
 

@@ -17,10 +17,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property, lru_cache
 from graphlib import TopologicalSorter
+from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from orchestration.settings import PROJECT_ROOT, Settings
+from orchestration.warehouse.parse_cache import cache_of, keep, take
 
 if TYPE_CHECKING:
     from orchestration.warehouse.runner import DbtProcess
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 DBT_PROJECT = PROJECT_ROOT / "dbt_project"
 
 _NOT_PROJECT_CODE = frozenset({"target", "logs", "dbt_packages"})
+_PARSERS = ("dbt-core", "dbt-adapters", "dbt-duckdb")
 
 
 class DbtOp(StrEnum):
@@ -235,14 +239,14 @@ def _read_once(path: Path, _modified_ns: int) -> DbtManifest:
     return DbtManifest.read(path)
 
 
-def project_fingerprint(project: Path, settings: Settings) -> str:
-    """Return a hash over every file of the dbt project and what its rendering depends on."""
+def project_fingerprint(project: Path) -> str:
+    """Return a hash over every file of the dbt project and the versions of what parses it."""
     digest = hashlib.sha256()
+    for distribution in _PARSERS:
+        digest.update(f"{distribution} {version(distribution)}".encode() + b"\0")
     for path in sorted(_project_files(project)):
         digest.update(str(path.relative_to(project)).encode() + b"\0")
         digest.update(hashlib.sha256(path.read_bytes()).digest())
-    for value in dbt_environment(settings).items():
-        digest.update(repr(value).encode())
     return digest.hexdigest()
 
 
@@ -260,8 +264,8 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
 def prepared_manifest(settings: Settings, project: Path = DBT_PROJECT, process: DbtProcess | None = None) -> Path:
     """Return the path of a `manifest.json` that matches the project's files, parsing only when they changed.
 
-    Parsing takes seven seconds, comparing the files a few milliseconds (lab), and everything that loads the
-    code location asks. The file lies under `TRUEUP_HOME/dbt`, so that the project itself may be read-only.
+    The file lies under `TRUEUP_HOME/dbt`, so that the project itself may be read-only. It is the same for every home
+    (see `dbt_worker`), so a home that has none takes the newest one of the checkout.
 
     Args:
         settings: The installation.
@@ -271,19 +275,37 @@ def prepared_manifest(settings: Settings, project: Path = DBT_PROJECT, process: 
     Raises:
         DbtProjectError: When dbt cannot parse the project; the message holds what dbt said.
     """
-    target = settings.home / "dbt" / "target"
+    target = _target(settings)
     manifest = target / "manifest.json"
     stamp = settings.home / "dbt" / "manifest.fingerprint"
-    fingerprint = project_fingerprint(project, settings)
+    fingerprint = project_fingerprint(project)
     if manifest.exists() and stamp.exists() and stamp.read_text() == fingerprint:
         return manifest
     with _exclusive(settings.home / "dbt" / "parse.lock"):
         if manifest.exists() and stamp.exists() and stamp.read_text() == fingerprint:
             return manifest
         stamp.unlink(missing_ok=True)
-        _parse(settings, project, process)
+        if take(cache_of(project), target) != fingerprint:
+            _parse(settings, project, process)
+            keep(cache_of(project), target, fingerprint)
         stamp.write_text(fingerprint)
     return manifest
+
+
+def parse_anew(project: Path = DBT_PROJECT) -> None:
+    """Parse the project as if it had never been parsed, and keep that for the homes that start from it.
+
+    Raises:
+        DbtProjectError: When dbt cannot parse the project; the message holds what dbt said.
+    """
+    with TemporaryDirectory(prefix="trueup-parse-") as folder:
+        home = Settings(home=Path(folder))
+        _parse(home, project, None)
+        keep(cache_of(project), _target(home), project_fingerprint(project))
+
+
+def _target(settings: Settings) -> Path:
+    return settings.home / "dbt" / "target"
 
 
 def _parse(settings: Settings, project: Path, process: DbtProcess | None) -> None:

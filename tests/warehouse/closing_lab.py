@@ -31,7 +31,7 @@ class Installation:
     def __init__(self, company: Company) -> None:
         self.company = company
         self.settings = Settings(home=company.home, pricing=company.home / "seeds")
-        self.manifest = DbtManifest.read(company._dbt.folder / "target" / "manifest.json")
+        self.manifest = DbtManifest.read(company.manifest_file)
 
     def inputs(self) -> Inputs:
         """Return what each op would be built from now."""

@@ -3,8 +3,8 @@
 Belongs here: companies that can be landed, built and asked, and the short way to write their rows. Does not belong
 here: what is tested.
 
-The project reads `TRUEUP_HOME` when it is parsed, and parsing takes longer than everything else. So the home is a
-link, and the company that a command is meant for is the folder that the link points to while it runs.
+A manifest names the home that it was made for, and making one takes longer than most commands. So the home is a link,
+and the company that a command is meant for is the folder that the link points to while it runs.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from orchestration.landing.schemas import all_table_specs, data_schema, ensure_s
 from orchestration.landing.store import LandingStore
 from orchestration.pricebook.terms import MULTIPLIER_COLUMNS, TERM_COLUMNS
 from orchestration.settings import Settings
-from orchestration.warehouse.args import event_time_arguments
+from orchestration.warehouse.args import event_time_arguments, project_arguments
+from orchestration.warehouse.project import DBT_PROJECT, prepared_manifest
 
-PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
 ONE_DAY = timedelta(days=1)
 MADE_OF_PRICES = ("stg_pricing__model_prices", "stg_pricing__model_names", "int_model_prices__pivoted")
 
@@ -51,11 +51,9 @@ class Dbt:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._home = folder / "home"
-        self._arguments = [
-            *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
-            *("--target-path", str(folder / "target"), "--log-path", str(folder / "logs")),
-        ]
+        self._arguments = project_arguments(DBT_PROJECT, folder)
         self._manifest: Any = None
+        self.manifest_file = prepared_manifest(Settings(home=folder))
         os.environ["TRUEUP_HOME"] = str(self._home)
         os.environ["TRUEUP_PRICING"] = str(self._home / "seeds")
 
@@ -68,10 +66,12 @@ class Dbt:
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager  # noqa: PLC0415
         from dbt.cli.main import dbtRunner  # noqa: PLC0415
 
+        from orchestration.warehouse.dbt_worker import parse  # noqa: PLC0415
+
         self._home.unlink(missing_ok=True)
         self._home.symlink_to(company)
         if self._manifest is None:
-            parsed = dbtRunner().invoke(["--quiet", "parse", "--no-partial-parse", *self._arguments])
+            parsed = parse(["--quiet", "parse", *self._arguments])
             assert parsed.success, parsed.exception
             self._manifest = parsed.result
         flags = ["--quiet", "--no-write-json", "--log-level-file", "none"]
@@ -108,7 +108,7 @@ class Company:
         _write_csv(home / "seeds" / "price_multipliers.csv", MULTIPLIER_COLUMNS, [])
         _write_csv(home / "seeds" / "price_terms.csv", TERM_COLUMNS, [])
         _write_csv(home / "pricing" / "none.csv", PRICE_COLUMNS, [])
-        for rules in (PROJECT.parent / "pricing_seeds").glob("alert_*.csv"):
+        for rules in (DBT_PROJECT.parent / "pricing_seeds").glob("alert_*.csv"):
             shutil.copyfile(rules, home / "seeds" / rules.name)
         company.dbt("build", "--selector", "reference", *_NO_UNIT_TESTS)
         company.build(date(2020, 1, 1))
@@ -183,6 +183,11 @@ class Company:
     def dbt(self, command: str, *arguments: str) -> list[Any]:
         """Run any dbt command against this company."""
         return self._dbt.run(self.home, command, *arguments)
+
+    @property
+    def manifest_file(self) -> Path:
+        """The parsed project as everything but dbt reads it."""
+        return self._dbt.manifest_file
 
     # -- after the build ------------------------------------------------------------------------------------
 

@@ -7,10 +7,11 @@ import re
 from pathlib import Path
 
 import pytest
-from harness import PRICE_COLUMNS, PRICES, PROJECT, Company, price
+from harness import PRICE_COLUMNS, PRICES, Company, price
 
 from orchestration.pricebook.terms import TERM_COLUMNS
 from orchestration.pricebook.vocabulary import FALLBACK_CLASSES, USAGE_CLASSES
+from orchestration.warehouse.project import DBT_PROJECT
 
 PRICING = ("stg_pricing__model_prices", "stg_pricing__price_terms", "stg_pricing__model_names")
 
@@ -29,7 +30,7 @@ def refusal(company: Company) -> str:
 
 
 def test_sql_and_python_speak_of_the_same_classes_and_fall_back_alike(empty_company: Company) -> None:
-    macros = (PROJECT / "macros" / "request_columns.sql").read_text()
+    macros = (DBT_PROJECT / "macros" / "request_columns.sql").read_text()
     columns = empty_company.query("describe intermediate.int_model_prices__pivoted")
     in_sql = {
         name.removesuffix("_usd_per_unit")
