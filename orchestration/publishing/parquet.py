@@ -7,6 +7,7 @@ they go.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import duckdb
 
 from orchestration.publishing.errors import PublishError
 from orchestration.publishing.marts import Column, Shape, published_columns
+from orchestration.publishing.sessions import side_by_side
 from orchestration.publishing.slices import DAY_COLUMN, Slice, Slicing
 from orchestration.sql import identifier, literal
 
@@ -41,49 +43,76 @@ SINGLE_DAY_ROWS = 20_000
 """A day with more rows is written by a statement of its own, in parallel and in little memory."""
 
 
-def write_slices(
-    connection: duckdb.DuckDBPyConnection,
-    relation: str,
-    shape: Shape,
-    row_counts: Mapping[Slice, int],
-    folder: Path,
-    *,
-    order: tuple[str, ...] = (),
-) -> dict[Slice, Path]:
-    """Write each slice into a Parquet file of its own below `folder`; return the files.
+@dataclass(frozen=True)
+class Wanted:
+    """Slices of a mart that are to become files.
 
-    Args:
-        connection: Where `relation` can be read.
+    Attributes:
         relation: The mart in the warehouse.
         shape: Its published shape.
-        row_counts: The slices to write, and how many rows each has.
-        folder: Must not hold anything of this mart yet.
+        row_counts: The slices, and how many rows each has.
+        folder: Where to write; must not hold anything of this mart yet.
         order: Columns by which the rows of a file are sorted; small days, which one statement writes, are not.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    written: dict[Slice, Path] = {}
-    order_by = f" order by {', '.join(map(identifier, order))}" if order else ""
+
+    relation: str
+    shape: Shape
+    row_counts: Mapping[Slice, int]
+    folder: Path
+    order: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Copy:
+    """One statement: a slice into a file, or days into folders below `target`."""
+
+    slices: tuple[Slice, ...]
+    rows: str
+    target: Path
+    options: str
+
+    def files(self) -> dict[Slice, Path]:
+        if self.target.is_file():
+            return {self.slices[0]: self.target}
+        return {day: _only_file(self.target / f"{DAY_COLUMN}={day}") for day in self.slices}
+
+
+def write_slices(connection: duckdb.DuckDBPyConnection, wanted: Mapping[str, Wanted]) -> dict[str, dict[Slice, Path]]:
+    """Write each slice of each mart into a Parquet file of its own, several at once; return the files by mart.
+
+    Args:
+        connection: Where the marts can be read.
+        wanted: By the name of the mart.
+    """
+    copies = [(name, copy) for name, slices in wanted.items() for copy in _copies(slices)]
+    for slices in wanted.values():
+        slices.folder.mkdir(parents=True, exist_ok=True)
+    side_by_side(connection, lambda session, named: _run(session, named[1]), copies)
+    written: dict[str, dict[Slice, Path]] = {name: {} for name in wanted}
+    for name, copy in copies:
+        written[name].update(copy.files())
+    return written
+
+
+def _copies(wanted: Wanted) -> Iterator[_Copy]:
+    shape = wanted.shape
+    order_by = f" order by {', '.join(map(identifier, wanted.order))}" if wanted.order else ""
     if shape.slicing is not Slicing.DAY:
-        for slice_ in row_counts:
-            target = folder / f"{slice_}.parquet"
-            rows = _rows(relation, shape.columns, shape.slicing.predicate([slice_]))
-            _copy(connection, rows + order_by, target, _FORMAT)
-            written[slice_] = target
-        return written
+        for slice_ in wanted.row_counts:
+            rows = _rows(wanted.relation, shape.columns, shape.slicing.predicate([slice_]))
+            yield _Copy((slice_,), rows + order_by, wanted.folder / f"{slice_}.parquet", _FORMAT)
+        return
     inner = tuple(column for column in shape.columns if column.name != DAY_COLUMN)
-    days = {day: count for day, count in row_counts.items() if day is not None}
+    days = {day: count for day, count in wanted.row_counts.items() if day is not None}
     for number, batch in enumerate(plan_batches(days)):
         if len(batch) == 1:
-            target = folder / f"{batch[0]}.parquet"
-            rows = _rows(relation, inner, Slicing.DAY.predicate(batch)) + order_by
-            _copy(connection, rows, target, _SORTED_DAY_FORMAT if order else _FORMAT)
-            written[batch[0]] = target
+            rows = _rows(wanted.relation, inner, Slicing.DAY.predicate(batch)) + order_by
+            options = _SORTED_DAY_FORMAT if wanted.order else _FORMAT
+            yield _Copy((batch[0],), rows, wanted.folder / f"{batch[0]}.parquet", options)
         else:
-            target = folder / f"batch-{number}"
+            rows = _rows(wanted.relation, shape.columns, Slicing.DAY.predicate(batch))
             options = f"{_DAYS_FORMAT}, partition_by ({DAY_COLUMN})"
-            _copy(connection, _rows(relation, shape.columns, Slicing.DAY.predicate(batch)), target, options)
-            written.update({day: _only_file(target / f"{DAY_COLUMN}={day}") for day in batch})
-    return written
+            yield _Copy(tuple(batch), rows, wanted.folder / f"batch-{number}", options)
 
 
 def plan_batches(row_counts: Mapping[date, int]) -> Iterator[list[date]]:
@@ -107,8 +136,8 @@ def _rows(relation: str, columns: tuple[Column, ...], predicate: str) -> str:
     return f"select {published_columns(columns)} from {relation} where {predicate}"
 
 
-def _copy(connection: duckdb.DuckDBPyConnection, query: str, target: Path, options: str) -> None:
-    connection.execute(f"copy ({query}) to {literal(str(target))} ({options})")
+def _run(connection: duckdb.DuckDBPyConnection, copy: _Copy) -> None:
+    connection.execute(f"copy ({copy.rows}) to {literal(str(copy.target))} ({copy.options})")
 
 
 def _only_file(folder: Path) -> Path:

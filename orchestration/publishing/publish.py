@@ -36,7 +36,8 @@ from orchestration.publishing.marts_file import (
     files_relation,
     verify_marts_file,
 )
-from orchestration.publishing.parquet import write_slices
+from orchestration.publishing.parquet import Wanted, write_slices
+from orchestration.publishing.sessions import side_by_side
 from orchestration.publishing.slices import DAY_COLUMN, Slice, Slicing
 from orchestration.publishing.versions import (
     close_staging,
@@ -116,6 +117,11 @@ class _MartPlan:
     def is_changed(self) -> bool:
         return bool(self.to_write or self.removed or self.is_reshaped)
 
+    def wanted(self, staging: Path) -> Wanted:
+        """Return what is to be written, below `staging`."""
+        counts = {slice_: evidence.row_count for slice_, evidence in self.to_write.items()}
+        return Wanted(self.mart.relation, self.shape, counts, staging / self.mart.name, self.mart.order)
+
 
 def publish(
     warehouse: Path,
@@ -162,7 +168,9 @@ def _publish(
     current = current_version(published)
     previous = read_catalogue(marts_path(published, current)) if current else None
     with _open_warehouse(warehouse, public.database, config, published) as connection:
-        plans = [_plan(connection, mart, previous, published, days) for mart in public.marts]
+        plans = side_by_side(
+            connection, lambda session, mart: _plan(session, mart, previous, published, days), public.marts
+        )
         if previous and _is_unchanged(previous, plans):
             forget_days(published, days)
             marts = tuple(_result(plan, previous.marts[plan.mart.name]) for plan in plans)
@@ -170,13 +178,14 @@ def _publish(
         moment = now()
         name = new_version(moment, current)
         staging = open_staging(published, name)
-        catalogue = Catalogue(
-            version=name,
-            published_at=moment,
-            dbt_invocation_id=public.dbt_invocation_id,
-            code_version=_code_version(),
-            marts={plan.mart.name: _write(connection, plan, published, staging, name) for plan in plans},
-        )
+        staged = write_slices(connection, {plan.mart.name: plan.wanted(staging) for plan in plans if plan.to_write})
+    catalogue = Catalogue(
+        version=name,
+        published_at=moment,
+        dbt_invocation_id=public.dbt_invocation_id,
+        code_version=_code_version(),
+        marts={plan.mart.name: _install(plan, staged.get(plan.mart.name, {}), published, name) for plan in plans},
+    )
     marts_file = staging / "marts.duckdb"
     build_marts_file(marts_file, published, catalogue, config)
     verify_marts_file(marts_file, published, catalogue, {p.mart.name: p.to_write for p in plans}, config)
@@ -200,7 +209,6 @@ def _open_warehouse(
     if not warehouse.exists():
         raise PublishError(f"there is no warehouse at {warehouse}; build it before publishing")
     with duckdb.connect(config={**config, "temp_directory": str(published / ".spill")}) as connection:
-        connection.execute("set TimeZone = 'UTC'")
         # Several threads then write one file without waiting for each other's rows.
         connection.execute("set preserve_insertion_order = false")
         try:
@@ -267,29 +275,23 @@ def _same_rows(
     return {s for s in slices if ours.get(s) == theirs.get(s)}
 
 
-def _write(
-    connection: duckdb.DuckDBPyConnection, plan: _MartPlan, published: Path, staging: Path, name: str
-) -> PublishedMart:
-    """Write the changed slices of a mart and move them into place, where no version names them yet."""
+def _install(plan: _MartPlan, staged: Mapping[Slice, Path], published: Path, name: str) -> PublishedMart:
+    """Move the new files of a mart into place, where no version names them yet."""
     files = dict(plan.kept)
-    if plan.to_write:
-        counts = {s: evidence.row_count for s, evidence in plan.to_write.items()}
-        folder = staging / plan.mart.name
-        staged = write_slices(connection, plan.mart.relation, plan.shape, counts, folder, order=plan.mart.order)
-        for slice_, path in staged.items():
-            file = f"{plan.shape.slicing.folder(plan.mart.name, slice_)}/{name}.parquet"
-            byte_count = path.stat().st_size
-            install(path, published / file)
-            evidence = plan.to_write[slice_]
-            files[slice_] = PublishedFile(
-                slice_=slice_,
-                file=file,
-                byte_count=byte_count,
-                row_count=evidence.row_count,
-                totals_json=evidence.totals_json(),
-                fingerprint=evidence.fingerprint,
-                written_in_version=name,
-            )
+    for slice_, path in staged.items():
+        file = f"{plan.shape.slicing.folder(plan.mart.name, slice_)}/{name}.parquet"
+        byte_count = path.stat().st_size
+        install(path, published / file)
+        evidence = plan.to_write[slice_]
+        files[slice_] = PublishedFile(
+            slice_=slice_,
+            file=file,
+            byte_count=byte_count,
+            row_count=evidence.row_count,
+            totals_json=evidence.totals_json(),
+            fingerprint=evidence.fingerprint,
+            written_in_version=name,
+        )
     return PublishedMart(plan.mart.name, plan.shape, files)
 
 

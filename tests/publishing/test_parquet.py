@@ -10,6 +10,7 @@ from orchestration.publishing.parquet import (
     BATCH_DAYS,
     BATCH_ROWS,
     SINGLE_DAY_ROWS,
+    Wanted,
     plan_batches,
     write_slices,
 )
@@ -39,7 +40,8 @@ def test_small_and_large_days_over_a_year_each_become_one_file(tmp_path):
         )
         counts = dict(connection.execute("select usage_date, count(*) from rows group by all").fetchall())
         connection.execute("set preserve_insertion_order = false")  # as a publication has it
-        files = write_slices(connection, "rows", SHAPE, counts, tmp_path / "out", order=("n",))
+        wanted = Wanted("rows", SHAPE, counts, tmp_path / "out", order=("n",))
+        files = write_slices(connection, {"rows": wanted})["rows"]
         connection.execute("set preserve_insertion_order = true")
         large = connection.execute(f"select n from read_parquet('{files[day(7)]}')").fetchnumpy()["n"]
         found = {

@@ -58,10 +58,10 @@ def assert_refused_then_mended(toy, monkeypatch, step, spoiling) -> None:
 def test_rows_that_are_not_what_the_warehouse_holds_are_refused(toy, monkeypatch, spoil):
     run(toy)
 
-    def write_spoiled(connection, relation, *args, **options):
-        written = write_slices(connection, relation, *args, **options)
-        if FACT in relation:
-            spoil(written[day(1)])
+    def write_spoiled(connection, wanted):
+        written = write_slices(connection, wanted)
+        if FACT in written:
+            spoil(written[FACT][day(1)])
         return written
 
     assert_refused_then_mended(toy, monkeypatch, "write_slices", write_spoiled)
