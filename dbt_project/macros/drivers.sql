@@ -30,6 +30,7 @@ releases: (comparison_key, feature, release_id), at most one a feature; named wh
   ('negotiated_terms', ['provider'], "'worse terms of ' || provider", "'better terms of ' || provider", false),
   ('true_up', ['provider'], "'bill of ' || provider || ' above the estimate'", "'bill of ' || provider || ' below the estimate'", false),
 ] -%}
+{%- set levels = [[], ['tenant_id'], ['feature'], ['provider'], ['provider', 'model']] -%}
 with by_model as (
   select
     comparison_key,
@@ -92,19 +93,43 @@ dominant_tenants as (
   where place = 1 and tenants_count > 1 and 2 * abs(effect_usd) > turmoil_usd
 ),
 
-linked as (
-  {%- for link, keys, _, _, _ in drivers %}
+by_level as (
+  {%- for keys in levels %}
   select
     comparison_key,
-    '{{ link }}' as driver,
+    '{{ keys | join(' ') }}' as level_keys,
     {%- for key in ['tenant_id', 'feature', 'provider', 'model'] %}
     {{ key if key in keys else "''" }} as {{ key }},
     {%- endfor %}
-    cast(sum({{ link }}_effect_usd) as decimal(38, 12)) as effect_usd
+    {%- for link, _, _, _, _ in drivers %}
+    cast(sum({{ link }}_effect_usd) as decimal(38, 12)) as {{ link }}_effect_usd{% if not loop.last %},{% endif %}
+    {%- endfor %}
   from by_model
   group by comparison_key{% for key in keys %}, {{ key }}{% endfor %}
   {% if not loop.last %}union all{% endif %}
   {%- endfor %}
+),
+
+linked as (
+  select
+    by_level.comparison_key,
+    links.driver,
+    by_level.tenant_id,
+    by_level.feature,
+    by_level.provider,
+    by_level.model,
+    case links.driver
+      {%- for link, _, _, _, _ in drivers %}
+      when '{{ link }}' then by_level.{{ link }}_effect_usd
+      {%- endfor %}
+    end as effect_usd
+  from by_level
+  inner join (
+    {%- for link, keys, _, _, _ in drivers %}
+    select '{{ link }}' as driver, '{{ keys | join(' ') }}' as level_keys
+    {% if not loop.last %}union all{% endif %}
+    {%- endfor %}
+  ) as links on by_level.level_keys = links.level_keys
 ),
 
 summed as (

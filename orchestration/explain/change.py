@@ -10,17 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from functools import cache
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
-from orchestration.explain.query import macro
+from orchestration.explain.decomposer import COMPARISON, COSTS, COUNTS, decomposer
 
 MOST_TENANTS = 200
-"""More than these are taken together by plan, and effects sum to the change as they do by tenant.
+"""More than these on a day are taken together by plan, and effects sum to the change as they do by tenant.
 
-(lab) 2,000 tenants are 36,000 cells a day, which take 4 to 8 s to decompose; by plan they are 150, which take 0.1 s.
+(lab) 2,000 tenants are 36,000 cells a day, which take 4 s to decompose; by plan they are 150, which take 0.03 s.
 `spend_drivers_by_comparison` tells all tenants apart on the newest day."""
 
 _ONE_DAY = timedelta(days=1)
@@ -151,17 +151,19 @@ def explain_change(
         "scope_words": scope or "all requests",
         "baseline_words": _baseline_words(baseline, current, is_daily_mean=is_daily_mean),
     }
-    totals_sql = _totals_sql(has_tenant=tenant_id is not None)
-    (totals,) = marts.execute(totals_sql, {name: parameters[name] for name in _parameters(totals_sql)}).fetchall()
-    attempts_before, attempts_after, unpriced_before, unpriced_after = (int(value) for value in totals)
-    for period, attempts in ((baseline, attempts_before), (current, attempts_after)):
-        if attempts_before + attempts_after == 0 or (not scope and attempts == 0):
+    is_by_plan = tenant_id is None and _has_many_tenants(marts, baseline, current)
+    operations = _ask(marts, _operations_sql(is_by_plan=is_by_plan), parameters)
+    attempts, unpriced = (_both_sides(operations, column) for column in ("attempts_count", "unpriced_attempts_count"))
+    for period, count in zip((baseline, current), attempts, strict=True):
+        if sum(attempts) == 0 or (not scope and count == 0):
             raise ExplainError(f"nothing of {scope or 'any request'} is published for {period}")
-    sql = _STANDING_READY
-    rows = [] if scope else marts.execute(sql, {name: parameters[name] for name in _parameters(sql)}).fetchall()
-    is_by_plan = not rows and tenant_id is None and _has_many_tenants(marts, baseline, current)
-    if not rows:
-        rows = _decompose(marts, parameters, is_by_plan=is_by_plan)
+    ready = [] if scope else _run(marts, _STANDING_READY, parameters).fetchall()
+    rows = ready or decomposer().drivers(
+        _ask(marts, _usage_sql(is_by_plan=is_by_plan), parameters),
+        operations.select(["is_current", "tenant_id", "feature", "operations_count"]),
+        _ask(marts, _RELEASES, parameters),
+        {name: parameters[name] for name in COMPARISON},
+    )
     zero = Decimal(0)
     words = parameters["scope_words"]
     return Change(
@@ -170,42 +172,35 @@ def explain_change(
         is_daily_mean=is_daily_mean,
         baseline_usd=rows[0][0] if rows else zero,
         current_usd=rows[0][1] if rows else zero,
-        unpriced_attempts=(unpriced_before, unpriced_after),
+        unpriced_attempts=unpriced,
         drivers=tuple(Driver(name, text, effect) for _, _, _, name, text, effect in rows if name is not None),
         sentence=(rows[0][2] if rows else None) or f"{words} did not move vs {parameters['baseline_words']}",
-        is_by_plan=is_by_plan,
+        is_by_plan=is_by_plan and not ready,
     )
 
 
 def _has_many_tenants(marts: duckdb.DuckDBPyConnection, baseline: Period, current: Period) -> bool:
-    ((count,),) = marts.execute(
-        "select count(distinct tenant_id) from unit_economics_by_tenant_day where usage_date in ($1, $2)",
+    days = marts.execute(
+        "select count(*) from unit_economics_by_tenant_day where usage_date in ($1, $2) group by usage_date",
         [baseline.last, current.last],
     ).fetchall()
-    return count > MOST_TENANTS
+    return any(count > MOST_TENANTS for (count,) in days)
 
 
-def _decompose(
-    marts: duckdb.DuckDBPyConnection, parameters: Mapping[str, Any], *, is_by_plan: bool
-) -> list[tuple[Any, ...]]:
-    """Return (baseline cost, current cost, sentence, driver, words, effect), a row a driver.
+def _run(marts: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, Any]) -> duckdb.DuckDBPyConnection:
+    """Run a query with those of the parameters that it names; DuckDB refuses others."""
+    return marts.execute(sql, {name: parameters[name] for name in set(re.findall(r"\$([a-z_]+)", sql))})
 
-    The cells are summed first and the optimizer is off for the rest: it would plan for 180 ms what runs in 60.
-    """
 
-    def given(sql: str) -> dict[str, Any]:
-        return {name: parameters[name] for name in _parameters(sql)}
+def _ask(marts: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, Any]) -> pa.Table:
+    return _run(marts, sql, parameters).to_arrow_table()
 
-    usage, operations = _cells_sql(is_by_plan=is_by_plan)
-    marts.execute(f"create or replace temp table explained_usage as {usage}", given(usage))
-    marts.execute(f"create or replace temp table explained_operations as {operations}", given(operations))
-    try:
-        marts.execute("pragma disable_optimizer")
-        sql = _drivers_sql()
-        return marts.execute(sql, given(sql)).fetchall()
-    finally:
-        marts.execute("pragma enable_optimizer")
-        marts.execute("drop table explained_usage; drop table explained_operations")
+
+def _both_sides(operations: pa.Table, column: str) -> tuple[int, int]:
+    """Sum a column of the baseline and of the current period."""
+    sums = operations.group_by("is_current").aggregate([(column, "sum")]).to_pylist()
+    side = {row["is_current"]: row[f"{column}_sum"] for row in sums}
+    return side.get(False) or 0, side.get(True) or 0
 
 
 def _baseline_words(baseline: Period, current: Period, *, is_daily_mean: bool) -> str:
@@ -214,59 +209,53 @@ def _baseline_words(baseline: Period, current: Period, *, is_daily_mean: bool) -
     return f"the mean day of {baseline}" if is_daily_mean else str(baseline)
 
 
-def _parameters(sql: str) -> set[str]:
-    """Return the parameters of a query: DuckDB refuses those that it does not name."""
-    return set(re.findall(r"\$([a-z_]+)", sql))
-
-
-_IN_PERIODS = """
+_SIDES = """
   (usage_date between $baseline_first and $baseline_last or usage_date between $current_first and $current_last)
   and ($feature is null or feature = $feature)
 """
-
-_MEASURES = (
-    *("attempts_count", "response_cache_hits_count", "priced_attempts_count", "priced_input_tokens"),
-    *("priced_output_tokens", "priced_cache_read_tokens", "priced_cache_write_tokens", "input_cost_usd"),
-    *("cache_read_cost_usd", "cache_write_cost_usd", "output_cost_usd", "fee_cost_usd", "list_cost_usd"),
-    *("contracted_cost_usd", "effective_cost_usd"),
-)
+_IS_CURRENT = "usage_date between $current_first and $current_last as is_current"
+_PLAN = "case when plan_name = '' then 'no plan' else 'plan ' || plan_name end as tenant_id"
+_OF_TENANT = f"{_SIDES} and ($tenant_id is null or tenant_id = $tenant_id)"
 
 
-def _cells_sql(*, is_by_plan: bool) -> tuple[str, str]:
-    """Return the cells of both periods and their operations, as the decomposition takes them."""
-    if is_by_plan:
-        usage, operations = "llm_usage_by_plan_feature_model_day", "unit_economics_by_plan_feature_day"
-        member = "case when plan_name = '' then 'no plan' else 'plan ' || plan_name end"
-        which = _IN_PERIODS
-    else:
-        usage, operations = "llm_usage_by_tenant_feature_model_day", "operations_by_tenant_feature_day"
-        member = "tenant_id"
-        which = f"{_IN_PERIODS} and ($tenant_id is null or tenant_id = $tenant_id)"
-    side = "0 as comparison_key, usage_date between $current_first and $current_last as is_current"
-    sums = ", ".join(f"sum({measure}) as {measure}" for measure in _MEASURES)
+def _usage_sql(*, is_by_plan: bool) -> str:
+    """Return the cells of both periods."""
+    member, mart, which = (
+        (_PLAN, "llm_usage_by_plan_feature_model_day", _SIDES)
+        if is_by_plan
+        else ("tenant_id", "llm_usage_by_tenant_feature_model_day", _OF_TENANT)
+    )
+    sums = ", ".join(
+        [f"cast(sum({name}) as bigint) as {name}" for name in COUNTS]
+        + [f"cast(sum({name}) as decimal(38, 12)) as {name}" for name in COSTS]
+    )
     return (
-        f"select {side}, {member} as tenant_id, feature, provider, model, service_tier, {sums} "
-        f"from {usage} where {which} group by all",
-        f"select {side}, {member} as tenant_id, feature, sum(operations_count) as operations_count "
-        f"from {operations} where {which} group by all",
+        f"select {_IS_CURRENT}, {member}, feature, provider, model, service_tier, {sums} "
+        f"from {mart} where {which} group by all"
     )
 
 
-def _totals_sql(*, has_tenant: bool) -> str:
-    """Return attempts and attempts of unknown price on both sides, from the smallest mart that can tell."""
-    return f"""
-select
-  coalesce(sum(attempts_count) filter (where usage_date between $baseline_first and $baseline_last), 0),
-  coalesce(sum(attempts_count) filter (where usage_date between $current_first and $current_last), 0),
-  coalesce(sum(unpriced_attempts_count) filter (where usage_date between $baseline_first and $baseline_last), 0),
-  coalesce(sum(unpriced_attempts_count) filter (where usage_date between $current_first and $current_last), 0)
-from {"unit_economics_by_tenant_feature_day" if has_tenant else "unit_economics_by_feature_day"}
-where
-  (usage_date between $baseline_first and $baseline_last or usage_date between $current_first and $current_last)
-  and {"tenant_id = $tenant_id" if has_tenant else "true"}
-  and ($feature is null or feature = $feature)
-"""
+def _operations_sql(*, is_by_plan: bool) -> str:
+    """Return operations of both periods by member and feature, with the attempts, priced or not."""
+    member, mart, which = (
+        (_PLAN, "unit_economics_by_plan_feature_day", _SIDES)
+        if is_by_plan
+        else ("tenant_id", "unit_economics_by_tenant_feature_day", _OF_TENANT)
+    )
+    sums = ", ".join(
+        f"cast(sum({name}) as bigint) as {name}"
+        for name in ("operations_count", "attempts_count", "unpriced_attempts_count")
+    )
+    return f"select {_IS_CURRENT}, {member}, feature, {sums} from {mart} where {which} group by all"
 
+
+# The newest of each feature that went out after the baseline began and before the current period ended.
+_RELEASES = """
+select feature, arg_max(release_id, (deployed_at, release_id)) as release_id
+from dim_releases
+where deployed_date > $baseline_first and deployed_date <= $current_last
+group by feature
+"""
 
 # What every run leaves for the newest day: the same figures, read instead of computed.
 _STANDING_READY = """
@@ -284,68 +273,4 @@ where
   and current_first_date = $current_first
   and usage_date = $current_last
 order by driver_rank
-"""
-
-
-@cache
-def _drivers_sql() -> str:
-    return f"""
-with comparisons as (
-  select
-    0 as comparison_key,
-    cast($baseline_divisor as bigint) as baseline_divisor,
-    cast($current_divisor as bigint) as current_divisor,
-    cast($scope_words as varchar) as scope_words,
-    cast($baseline_words as varchar) as baseline_words
-),
-
-releases as (
-  -- The newest of each feature that went out after the baseline began and before the current period ended.
-  select 0 as comparison_key, feature, arg_max(release_id, (deployed_at, release_id)) as release_id
-  from dim_releases
-  where deployed_date > $baseline_first and deployed_date <= $current_last
-  group by feature
-),
-
-decomposed as (
-{macro("decomposed_change")("explained_usage", "explained_operations", "comparisons")}
-),
-
-effects as (
-{macro("change_drivers")("decomposed", "releases")}
-),
-
-worded as (
-  select effects.*, comparisons.scope_words, comparisons.baseline_words
-  from effects
-  inner join comparisons using (comparison_key)
-),
-
-drivers as (
-{macro("ranked_drivers")("worded", ["comparison_key"])}
-),
-
-sentences as (
-{macro("driver_sentences")("drivers", ["comparison_key"])}
-),
-
-totals as (
-  select
-    cast(sum(baseline_cost_usd) as decimal(38, 12)) as baseline_cost_usd,
-    cast(sum(current_cost_usd) as decimal(38, 12)) as current_cost_usd
-  from decomposed
-)
-
-select
-  totals.baseline_cost_usd,
-  totals.current_cost_usd,
-  sentences.sentence,
-  drivers.driver,
-  drivers.driver_words,
-  drivers.effect_usd
-from totals
-left join sentences on true
-left join drivers on true
-where totals.baseline_cost_usd is not null
-order by drivers.driver_rank
 """
