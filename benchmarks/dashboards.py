@@ -460,9 +460,11 @@ def _comparisons() -> list[tuple[str, str, dict[str, str], tuple[Period, Period]
 def _ask(snapshot: Snapshot, name: str, filters: Filters, days: Days, rows: dict[str, int]) -> float:
     before = days.before()
     file, _, by = name.partition(":")
+    # A change is told of a tenant and a feature, whatever else is chosen, as on the page.
+    scope = {key: values for key, values in filters.chosen.items() if key in ("tenant", "feature")}
     query = build_query(
         file,
-        filters,
+        Filters(chosen=scope) if by else filters,
         Days(before.first, days.last) if by else days,
         by=by,
         newest_date=days.last,
