@@ -16,6 +16,14 @@
   ]) }}
 {%- endmacro -%}
 
+{#- What came of the attempts: only roll-ups that know of no model have them. -#}
+{%- macro unit_counts() -%}
+  {{ return([
+    'operations_count', 'answered_operations_count', 'accepted_outcomes_count', 'rejected_outcomes_count',
+    'reversed_outcomes_count',
+  ]) }}
+{%- endmacro -%}
+
 {#- Counts over attempts that have a price; only the cube holds them. -#}
 {%- macro priced_counts() -%}
   {{ return({
@@ -47,6 +55,15 @@
   {%- for column in cube_costs() %}
     cast(sum({{ column }}) as decimal(38, 12)) as {{ column }}{% if not loop.last %},{% endif %}
   {%- endfor %}
+{%- endmacro -%}
+
+{#- The same with what came of it; of a roll-up that has both. -#}
+{%- macro sum_of_unit_measures() -%}
+  {{ sum_of_cube_measures() }},
+  {%- for column in unit_counts() %}
+    cast(sum({{ column }}) as bigint) as {{ column }},
+  {%- endfor %}
+    cast(sum(outcome_value_usd) as decimal(38, 12)) as outcome_value_usd
 {%- endmacro -%}
 
 {%- macro cube_measures(relation) -%}
@@ -81,4 +98,25 @@
     else 'mixed'
   end as cost_basis,
   {{ ratio(prefix ~ 'estimated_cost_usd', prefix ~ 'effective_cost_usd') }} as estimated_share
+{%- endmacro -%}
+
+{#- Rows by day and tenant with the plan that the tenant was on, '' for none. -#}
+{%- macro with_plan_name(relation) -%}
+  select
+    measured.*,
+    coalesce(tenants.plan_name, '') as plan_name
+  from (
+    select *
+    from {{ relation }}
+    where {{ on_built_days() }}
+  ) as measured
+  left join (
+    select
+      usage_date,
+      tenant_id,
+      plan_name
+    from {{ ref('unit_economics_by_tenant_day') }}
+    where {{ on_built_days() }}
+  ) as tenants
+    on measured.usage_date = tenants.usage_date and measured.tenant_id = tenants.tenant_id
 {%- endmacro -%}

@@ -206,6 +206,13 @@ def decomposed_change(*relations: object) -> str:
 
 
 change_drivers = decomposed_change
+
+
+def with_plan_name(relation: object) -> str:
+    """The rows of what it is given."""
+    return f"select * from {relation}"
+
+
 landed_window = landed_state = landed_log
 class_cost_usd = fee_cost_usd = token_cost_usd = share_of_units = units_to_usd = usd = usd_to_units = _call
 settles_at = usage_service_tier = usage_inference_geo = _call
@@ -215,7 +222,7 @@ agreed_cost_usd = fees_cost_usd = uncached_modality_tokens = _call
 model_lookup_name = other_apiece_cost = other_count = other_usage = price_with_fallback = priced_tier = _call
 name_similarity = serving_place = utc_minute_of_day = _call
 charge_category = sum_of_class_estimates = sum_of_weights = units_of_request = weight_order = _call
-cube_measures = sum_of_cube_measures = _measures
+cube_measures = sum_of_cube_measures = sum_of_unit_measures = _measures
 
 
 def request_ratios(*_: object) -> str:

@@ -1,8 +1,8 @@
 """JSON lines to typed rows, by DuckDB: the shared way of the logs whose shape is ours to define.
 
-Belongs here: reading many files in one statement, and what to do when DuckDB cannot. Does not belong here: the
-fields of a log (`llm_request_log`, `product_outcome_log`), types and rules (`line_format`), what becomes of a line
-(`line_rows`), which bytes are new (`log_files`).
+Belongs here: their connector, reading many files in one statement, and what to do when DuckDB cannot. Does not
+belong here: the fields of a log (`llm_request_log`, `product_outcome_log`), types and rules (`line_format`), what
+becomes of a line (`line_rows`), which bytes are new (`log_files`).
 
 DuckDB hands the lines on in their order, typed and judged, so that the place of a row tells its line. A line that
 is no JSON object comes as a row without any field, an empty line not at all. (lab, DuckDB 1.5.5) `ignore_errors`
@@ -15,14 +15,14 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute
 from pydantic import BaseModel, ConfigDict, Field
 
-from orchestration.connectors.base import PullSink, SecretResolver
+from orchestration.connectors.base import PullSink, SecretResolver, Window
 from orchestration.connectors.errors import ConnectorError
 from orchestration.connectors.line_format import LineFormat
 from orchestration.connectors.line_rows import ROWS_AT_ONCE, SegmentRows
@@ -67,19 +67,33 @@ class LogConfig(BaseModel):
     user_hash_key_env: str = "TRUEUP_USER_HASH_KEY"
 
 
-def land_json_lines(sink: PullSink, line_format: LineFormat, config: LogConfig, secrets: SecretResolver) -> None:
-    """Land every new line of a log.
+class JsonLinesLog:
+    """Lands the lines of one format; each log is this class with its kind, format and tables."""
 
-    Args:
-        sink: Where rows, quarantine and counts go.
-        line_format: The log's fields.
-        config: Where it lies.
-        secrets: Asked for the key of the user hash when a line has a user id, not before.
+    line_format: ClassVar[LineFormat]
+    Config: ClassVar[type[LogConfig]] = LogConfig
 
-    Raises:
-        ConnectorError: When there is no input, or one cannot be read or is rewritten while it is read.
-        MissingSecretError: When a line has a user id and the key is not set.
-    """
+    def __init__(self, source_name: str, config: LogConfig, secrets: SecretResolver) -> None:
+        del source_name  # the pull knows it
+        self._config = config
+        self._secrets = secrets
+
+    def pull(self, sink: PullSink, window: Window | None) -> None:
+        """Land every line that is new; a log is read by what is new in it, not by days.
+
+        Args:
+            sink: The pull to write to.
+            window: Ignored.
+
+        Raises:
+            ConnectorError: When there is no input, or one cannot be read or is rewritten while it is read.
+            MissingSecretError: When a line has a user id and the key is not set.
+        """
+        del window
+        _land_json_lines(sink, self.line_format, self._config, self._secrets)
+
+
+def _land_json_lines(sink: PullSink, line_format: LineFormat, config: LogConfig, secrets: SecretResolver) -> None:
     table = line_format.table
     hash_user = UserHasher(lambda: secrets(config.user_hash_key_env))
     inputs = find_inputs(sink.source_name, config.path, allow_empty=config.allow_empty)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from orchestration.connectors.base import PullSink, SecretResolver, TableSpec, Window
-from orchestration.connectors.jsonl import LogConfig, land_json_lines
+from orchestration.connectors.base import TableSpec
+from orchestration.connectors.jsonl import JsonLinesLog
 from orchestration.connectors.line_format import Field, FieldKind, LineFormat
 
 OUTCOMES = ("success", "timeout", "rate_limited", "error", "cancelled")
@@ -79,28 +79,9 @@ FORMAT = LineFormat("llm_requests", "llm.request", FIELDS)
 LLM_REQUESTS = FORMAT.table
 
 
-class LlmRequestLog:
+class LlmRequestLog(JsonLinesLog):
     """Lands `llm.request` lines."""
 
     kind: ClassVar[str] = "llm_request_log"
     tables: ClassVar[tuple[TableSpec, ...]] = (LLM_REQUESTS,)
-    Config: ClassVar[type[LogConfig]] = LogConfig
-
-    def __init__(self, source_name: str, config: LogConfig, secrets: SecretResolver) -> None:
-        del source_name  # the pull knows it
-        self._config = config
-        self._secrets = secrets
-
-    def pull(self, sink: PullSink, window: Window | None) -> None:
-        """Land every line that is new; a log is read by what is new in it, not by days.
-
-        Args:
-            sink: The pull to write to.
-            window: Ignored.
-
-        Raises:
-            ConnectorError: When there is no input, or one cannot be read.
-            MissingSecretError: When a line has a user id and the key is not set.
-        """
-        del window
-        land_json_lines(sink, FORMAT, self._config, self._secrets)
+    line_format: ClassVar[LineFormat] = FORMAT

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from orchestration.connectors import llm_request_log, product_outcome_log
 from orchestration.connectors.errors import ConnectorError, MissingSecretError
-from orchestration.connectors.llm_request_log import LlmRequestLog, LogConfig
+from orchestration.connectors.jsonl import LogConfig
+from orchestration.connectors.llm_request_log import LlmRequestLog
 from orchestration.connectors.log_files import masked
 from orchestration.landing.store import LandingStore
 

@@ -20,7 +20,8 @@ from mixed_providers import PLANTED_ANSWER, Providers, mixed_providers
 from trueup_middleware import Call, Meter
 from trueup_middleware.context import bind
 
-from orchestration.connectors.llm_request_log import LlmRequestLog, LogConfig
+from orchestration.connectors.jsonl import LogConfig
+from orchestration.connectors.llm_request_log import LlmRequestLog
 from orchestration.landing.store import LandingStore
 from orchestration.pricebook.export import write_price_file
 

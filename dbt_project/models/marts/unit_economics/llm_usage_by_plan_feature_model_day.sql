@@ -1,27 +1,8 @@
 -- One row per day, plan, feature, provider, model, tier and environment: the daily cube without its tenants. Whoever asks
 -- of no tenant reads a hundredth of the rows (150 a day instead of 36,000 at 2,000 tenants).
 {{ config(materialized='incremental', incremental_strategy='window') }}
-with plans as (
-  select
-    usage_date,
-    tenant_id,
-    plan_name
-  from {{ ref('unit_economics_by_tenant_day') }}
-  where {{ on_built_days() }}
-),
-
-cube as (
-  select *
-  from {{ ref('llm_usage_by_tenant_feature_model_day') }}
-  where {{ on_built_days() }}
-),
-
-cells as (
-  select
-    cube.*,
-    coalesce(plans.plan_name, '') as plan_name
-  from cube
-  left join plans on cube.usage_date = plans.usage_date and cube.tenant_id = plans.tenant_id
+with cells as (
+  {{ with_plan_name(ref('llm_usage_by_tenant_feature_model_day')) }}
 )
 
 select

@@ -4,13 +4,7 @@ with summed as (
   select
     usage_date,
     tenant_id,
-    {{ sum_of_cube_measures() }},
-    cast(sum(operations_count) as bigint) as operations_count,
-    cast(sum(answered_operations_count) as bigint) as answered_operations_count,
-    cast(sum(accepted_outcomes_count) as bigint) as accepted_outcomes_count,
-    cast(sum(rejected_outcomes_count) as bigint) as rejected_outcomes_count,
-    cast(sum(reversed_outcomes_count) as bigint) as reversed_outcomes_count,
-    cast(sum(outcome_value_usd) as decimal(38, 12)) as outcome_value_usd
+    {{ sum_of_unit_measures() }}
   from {{ ref('unit_economics_by_tenant_feature_day') }}
   where {{ on_built_days() }}
   group by usage_date, tenant_id
