@@ -2,7 +2,8 @@
 
 Belongs here: the far end of `runner.DbtProcess`. It reads one JSON request a line, `{"flags": [...],
 "arguments": [...], "project": [...]}`, from standard input and answers on the descriptor named by its only argument
-with one JSON object a line: `node` when a node begins or ends, `done` with the results of a command.
+with one JSON object a line: `node` when a node begins or ends, `done` with the results of a command. A request without
+arguments loads the project and is not answered.
 Does not belong here: any decision about what to build.
 
 The project is parsed for no home: a parse does not see the variables of an installation, and the folders that sources
@@ -55,6 +56,8 @@ def main(answers: TextIO) -> None:
             # Kept for all commands: each would read the parsed project anew, in 2 s.
             parsed = parse([*flags, "parse", *request["project"]])
             manifest = parsed.result
+        if not request["arguments"]:
+            continue
         if parsed is not None and (is_parse or not parsed.success):
             result = parsed
         else:

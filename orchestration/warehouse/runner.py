@@ -73,9 +73,10 @@ class DbtProcess:
         return self._settings == settings
 
     def warm_up(self) -> None:
-        """Start the process without waiting for it: it imports dbt while Dagster starts and sources are pulled."""
+        """Start the process without waiting for it: it loads dbt and the project while sources are pulled."""
         if self._worker is None:
             self._worker = _Worker(self._settings)
+            self._worker.prepare(self._request([]))
 
     def run(self, arguments: Sequence[str], on_node: NodeListener | None = None) -> CommandResult:
         """Run one dbt command and return what became of each node.
@@ -86,12 +87,7 @@ class DbtProcess:
             DbtError: When dbt could not run the command, or its process died.
         """
         worker = self._worker = self._worker or _Worker(self._settings)
-        request = {
-            "flags": ["--quiet", "--no-use-colors"],
-            "arguments": list(arguments),
-            "project": project_arguments(self._project, self._settings.home),
-        }
-        for message in worker.ask(request):
+        for message in worker.ask(self._request(arguments)):
             if message["kind"] == "node" and on_node is not None:
                 on_node(message["event"], message["unique_id"])
             if message["kind"] == "done":
@@ -103,11 +99,22 @@ class DbtProcess:
         self._worker = None
         raise worker.died(arguments)
 
+    def _request(self, arguments: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        return {
+            "flags": ["--quiet", "--no-use-colors"],
+            "arguments": list(arguments),
+            "project": project_arguments(self._project, self._settings.home),
+        }
+
     def close(self) -> None:
         """End the process; a closed one starts again when it is needed."""
         if self._worker is not None:
             self._worker.close()
             self._worker = None
+
+
+_QUIET = {"PYTHONWARNINGS": "ignore:resource_tracker"}
+"""A process that is stopped while it loads dbt leaves two semaphores, which Python removes with a warning."""
 
 
 class _Worker:
@@ -120,7 +127,7 @@ class _Worker:
         with self._log.open("a") as output:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter, our own arguments
                 [sys.executable, "-m", "orchestration.warehouse.dbt_worker", str(write_end)],
-                env={**os.environ, **dbt_environment(settings)},
+                env={**os.environ, **dbt_environment(settings), **_QUIET},
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
@@ -130,12 +137,16 @@ class _Worker:
         self._answers = os.fdopen(read_end)
         self._is_asked = False
 
-    def ask(self, request: Mapping[str, Sequence[str]]) -> Iterator[dict[str, Any]]:
-        """Yield what the process answers, until it ends or the caller has heard enough."""
-        self._is_asked = True
+    def prepare(self, request: Mapping[str, Sequence[str]]) -> None:
+        """Send a request without waiting for its answer; one without arguments has none."""
         with suppress(BrokenPipeError):
             self._stdin.write(f"{json.dumps(request)}\n".encode())
             self._stdin.flush()
+
+    def ask(self, request: Mapping[str, Sequence[str]]) -> Iterator[dict[str, Any]]:
+        """Yield what the process answers, until it ends or the caller has heard enough."""
+        self._is_asked = True
+        self.prepare(request)
         for line in self._answers:
             yield json.loads(line)
 
