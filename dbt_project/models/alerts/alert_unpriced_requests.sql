@@ -60,8 +60,13 @@ measured as (
     null as baseline,
     null as floor_value,
     null as history_days_count,
-    'nearest names: ' || nearest.nearest_names as detail
+    case
+      when unpriced.model is not null and unknown_names.model is null
+        then 'the name is known: no price for a tier, class, place or day of its use'
+      else 'nearest names: ' || nearest.nearest_names
+    end as detail
   from unpriced
+  left join unknown_names on unpriced.provider = unknown_names.provider and unpriced.model = unknown_names.model
   left join nearest on unpriced.provider = nearest.provider and unpriced.model = nearest.model
 )
 
