@@ -77,9 +77,9 @@ BREAKS = (
     Break(
         "days are replaced, not keys",
         "only days that have rows again are deleted",
-        "dbt_project/macros/window.sql",
-        "where {{ on_built_days(config.get('event_time') or 'usage_date') }};",
-        "where usage_date in (select usage_date from {{ arg_dict['temp_relation'] }});",
+        "dbt_project/macros/materializations.sql",
+        "where {{ between_built_days('usage_date', 0, days_after()) }};",
+        "where usage_date in (select usage_date from ({{ compiled_code }}) as days);",
         "tests/warehouse/test_days_and_prices.py"
         "::test_a_day_restated_to_nothing_becomes_nothing_and_the_earlier_figure_can_be_had_again",
     ),
