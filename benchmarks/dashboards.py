@@ -65,7 +65,11 @@ PAGES = {
 
 _PARQUET = "format parquet, compression zstd"
 
-SORTED = {CUBE: "tenant_id, feature", "unit_economics_by_tenant_feature_day": "tenant_id, usage_date"}
+SORTED = {
+    CUBE: "tenant_id, feature",
+    "unit_economics_by_tenant_feature_day": "tenant_id, usage_date",
+    "llm_usage_by_tenant_model_day": "tenant_id, usage_date",
+}
 """As `meta.published_order` has them."""
 
 # Requests lie in no order.
@@ -302,8 +306,9 @@ def _roll_ups(scale: _Scale) -> None:
             "llm_usage_by_plan_feature_model_day",
             "usage_date, plan_name, feature, provider, model, service_tier, environment",
         ),
+        ("llm_usage_by_tenant_model_day", "usage_date, tenant_id, plan_name, provider, model, environment"),
     ):
-        values = sums | (priced if "environment" in keys else {} if "model" in keys else _OUTCOMES)
+        values = sums | (priced if "service_tier" in keys else {} if "model" in keys else _OUTCOMES)
         names = plan | {"customer_name": "upper(tenant_id)"} if mart == "unit_economics_by_tenant_day" else {}
         scale.write(mart, f"(select *, {_PLAN} as plan_name from {CUBE})", values | names, keys)
     scale.write(

@@ -54,6 +54,11 @@ MARTS = (
     UsageMart("unit_economics_by_tenant_day", frozenset({"tenant_id", "plan_name"})),
     UsageMart("unit_economics_by_tenant_feature_day", frozenset({"tenant_id", "feature"})),
     UsageMart(
+        "llm_usage_by_tenant_model_day",
+        frozenset({"tenant_id", "plan_name", "provider", "model", "environment"}),
+        has_outcomes=False,
+    ),
+    UsageMart(
         "llm_usage_by_tenant_feature_model_day",
         frozenset({"tenant_id", "feature", "provider", "model", "environment"}),
         has_outcomes=False,

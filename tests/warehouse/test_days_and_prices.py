@@ -45,6 +45,7 @@ ROLLED_UP_BY_DAY = (
     "unit_economics_by_model_day",
     "unit_economics_by_plan_feature_day",
     "llm_usage_by_plan_feature_model_day",
+    "llm_usage_by_tenant_model_day",
 )
 
 FACTS = {

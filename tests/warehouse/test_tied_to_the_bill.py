@@ -245,5 +245,6 @@ def test_every_roll_up_sums_to_the_same_total(company: Company, column: str) -> 
         "unit_economics_by_model_day",
         "unit_economics_by_plan_feature_day",
         "llm_usage_by_plan_feature_model_day",
+        "llm_usage_by_tenant_model_day",
     ):
         assert company.value(f"select sum({column}) from marts.{mart}") == total, mart
