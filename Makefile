@@ -25,7 +25,7 @@ incidents: $(INSTALLED) ## list what fires now (`trueup incidents ack|snooze <id
 	@$(BIN)/trueup incidents
 
 test: $(INSTALLED) ## run every test
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 ui: $(INSTALLED) ## serve the Dagster UI on 127.0.0.1:3000
 	$(BIN)/trueup ui

@@ -18,7 +18,7 @@ from dashboards.usage import MARTS
 from orchestration.publishing.publish import publish
 
 LOADS = 200
-LOADS_A_PUBLICATION = 5
+LOADS_A_PUBLICATION = 10
 """Asked for in advance, so that one is always under way; without end they take half of the test's time."""
 DAYS = Days(date(2026, 1, 1), date(2026, 1, 3))
 PAGE = (*["spend_totals", "spend_by_day"] * 4, "spend_by_feature_day", "model_economics")

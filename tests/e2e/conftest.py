@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from company import DAYS, Company
+from later_runs import Run, run_again
 from metered_app import MeteredApp, metered_app
-from real_inputs import SHARED, build_recordings, build_spans
+from real_inputs import SHARED, build_spans
 from test_real_openai_client import LandedClient, land_real_client_spans
+
+from tests.alerting.receivers import Webhook, webhook
 
 # Recordings lie beside a checkout, not in it.
 collect_ignore = [] if SHARED.is_dir() else ["test_public_recordings.py"]
@@ -35,10 +36,7 @@ def application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MeteredApp
 
 @pytest.fixture(scope="session")
 def spans(real_client: LandedClient, application: MeteredApp) -> Company:
-    """An installation on the client's spans, the recorded ones, and an application's log. Look, and leave it as it is.
-
-    Its tests share a group of xdist's, so that it is built once.
-    """
+    """An installation on the client's spans, the recordings, and an application's log. Look, and leave it as it is."""
     application.answer("acme")
     application.index("word " * 250_000)
     assert application.meter.flush()
@@ -46,31 +44,45 @@ def spans(real_client: LandedClient, application: MeteredApp) -> Company:
 
 
 @pytest.fixture(scope="session")
-def recordings(tmp_path_factory: pytest.TempPathFactory) -> Company:
-    """An installation on what a gateway logged, and on the public trace. Look, and leave it as it is."""
-    return build_recordings(tmp_path_factory.mktemp("recordings"))
+def small_company(tmp_path_factory: pytest.TempPathFactory) -> Company:
+    """A company of 8 days and 3,000 requests on which the main job has run. Look, and leave it as it is."""
+    company = Company(tmp_path_factory.mktemp("small_company") / "home", "")
+    generated = company.trueup("sample", "--days", str(DAYS), "--requests", "3000")
+    assert generated.returncode == 0, generated.stdout + generated.stderr
+    company.bill("openai", 1, company.restated_day("openai"))
+    ran = company.trueup("run")
+    return replace(company, first_output=f"{ran.returncode}\n{ran.stdout}\n{ran.stderr}")
 
 
 @pytest.fixture(scope="session")
-def small_company(tmp_path_factory: pytest.TempPathFactory) -> Company:
-    """A company of 8 days and 3,000 requests on which the main job has run. Look, and leave it as it is.
+def on_call() -> Iterator[Webhook]:
+    """Where alerts of the moved company are sent to."""
+    with webhook() as receiver:
+        yield receiver
 
-    The workers of one test run share it.
-    """
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    home, output = shared / "small_company", shared / "small_company.out"
-    with _exclusive(shared / "small_company.lock"):
-        company = Company(home, output.read_text() if output.exists() else "")
-        if not output.exists():
-            generated = company.trueup("sample", "--days", str(DAYS), "--requests", "3000")
-            assert generated.returncode == 0, generated.stdout + generated.stderr
-            company.bill("openai", 1, company.restated_day("openai"))
-            ran = company.trueup("run")
-            output.write_text(f"{ran.returncode}\n{ran.stdout}\n{ran.stderr}")
-            company = Company(home, output.read_text())
-    return company
+
+@pytest.fixture(scope="session")
+def moved(small_company: Company, on_call: Webhook, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A copy of the small company, run again where it now lies; an address is set that was not set before."""
+    company = Company(tmp_path_factory.mktemp("moved") / "home", "")
+    shutil.copytree(small_company.home, company.home, symlinks=True)
+    return run_again(company, TRUEUP_CHANNEL_DATA_PLATFORM=on_call.url)
+
+
+@pytest.fixture(scope="session")
+def unchanged(moved: Run, on_call: Webhook) -> Run:
+    """The moved company, run again with nothing new."""
+    return run_again(moved.company, TRUEUP_CHANNEL_DATA_PLATFORM=on_call.url)
+
+
+@pytest.fixture(scope="session")
+def restated(unchanged: Run) -> Run:
+    """The same, closed, and run again after its provider has restated a bill. Look, and leave it as it is."""
+    company = unchanged.company
+    closed = company.trueup("close", "2026-10", "--reason", "the provider may still restate")
+    assert closed.returncode == 0, closed.stdout + closed.stderr
+    company.bill("openai", 2, company.restated_day("openai"))
+    return run_again(company)
 
 
 @pytest.fixture
@@ -78,10 +90,3 @@ def changing_company(small_company: Company, tmp_path: Path) -> Company:
     """A copy of the small company that a test may change."""
     shutil.copytree(small_company.home, tmp_path / "home", symlinks=True)
     return Company(tmp_path / "home", "")
-
-
-@contextmanager
-def _exclusive(lock: Path) -> Iterator[None]:
-    with lock.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield

@@ -1,18 +1,18 @@
-"""Installations whose sources are real: the spans of a real client, recordings of others, a public trace.
+"""An installation whose sources are real: the spans of a real client, recordings of others, a public trace.
 
 Belongs here: landing, pricing and publishing them as a user does, once for all tests. Does not belong here: what the
-figures should be. The recordings bear the ids of one generator, so that they would be each other's calls in one place.
+figures should be. The recordings bear the ids of one generator, as if one saw the other's calls: the gateway's get a
+prefix.
 """
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from company import Company
@@ -53,33 +53,34 @@ def trace_lines() -> Iterator[dict[str, Any]]:
             }
 
 
+def gateway_lines() -> list[str]:
+    """Return what LiteLLM logged, with ids that are in no other recording."""
+    lines = LITELLM.read_text().splitlines()
+    return [line.replace(json.loads(line)["id"], f"gateway-{json.loads(line)['id']}") for line in lines]
+
+
 def build_spans(folder: Path, client_spans: Path, application: MeteredApp) -> Company:
-    """Run the main job over the client's spans, the recorded ones if they are there, and an application's log."""
-    recorded = {"recorded": ("otel_genai", SPANS)} if SHARED.is_dir() else {}
-    (folder / "sources").mkdir()
-    (folder / "sources" / "application.yaml").write_text(application.documents)
-    return _build(folder, {"client": ("otel_genai", client_spans), **recorded}, application.environment)
-
-
-def build_recordings(folder: Path) -> Company:
-    """Run the main job over what a gateway logged and over the public trace."""
-    log = folder / "azure.jsonl"
-    log.write_text("".join(json.dumps(line) + "\n" for line in trace_lines()))
-    return _build(folder, {"azure": ("llm_request_log", log), "gateway": ("litellm_log", LITELLM)})
-
-
-def _build(
-    folder: Path, inputs: Mapping[str, tuple[str, Path]], further: Mapping[str, str] = MappingProxyType({})
-) -> Company:
+    """Run the main job over the client's spans, an application's log, and the recordings if they are there."""
     sources = folder / "sources"
-    sources.mkdir(exist_ok=True)
+    sources.mkdir()
+    (sources / "application.yaml").write_text(application.documents)
+    inputs = {"client": ("otel_genai", client_spans)}
+    if SHARED.is_dir():
+        azure, gateway = folder / "azure.jsonl", folder / "gateway.jsonl"
+        azure.write_text("".join(json.dumps(line) + "\n" for line in trace_lines()))
+        gateway.write_text("".join(f"{line}\n" for line in gateway_lines()))
+        inputs |= {
+            "recorded": ("otel_genai", SPANS),
+            "azure": ("llm_request_log", azure),
+            "gateway": ("litellm_log", gateway),
+        }
     for name, (kind, path) in inputs.items():
         (sources / f"{name}.yaml").write_text(_DOCUMENT.format(name=name, kind=kind, path=path))
     environment = {
         "TRUEUP_SOURCES": str(sources),
         "TRUEUP_START_DATE": "2026-11-16",
         "TRUEUP_USER_HASH_KEY": "a key for tests",
-        **further,
+        **application.environment,
     }
     company = Company(folder / "home", "", environment)
     done = company.trueup("run")

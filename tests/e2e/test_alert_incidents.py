@@ -9,14 +9,14 @@ from typing import Any
 import dagster as dg
 import pytest
 from company import LAST_DAY, Company
+from later_runs import Run
 
 from benchmarks.alerts import alarms_of, first_alarm, first_drivers, planted_in, published_breaches
-from orchestration.alerting.delivery import deliver_due
 from orchestration.alerting.store import IncidentStore
 from orchestration.explain.change import Period, explain_change
 from orchestration.publishing.reader import open_marts
 from orchestration.runtime.run import load_definitions
-from tests.alerting.receivers import webhook
+from tests.alerting.receivers import Webhook
 
 #: Of what is planted in eight days, what passes the floors of its rule at four hundred requests a day. Of so few the
 #: price cut is found, and what moved the cost of its model most is chance.
@@ -83,17 +83,14 @@ def test_somebody_takes_an_incident_and_the_list_says_so(changing_company: Compa
     assert "no incident whose id begins with 'no such id'" in refused.stdout
 
 
-def test_a_run_tells_an_address_that_came_late_of_what_fires_and_tells_it_once(changing_company: Company) -> None:
-    store = IncidentStore(changing_company.settings)
+def test_a_run_tells_an_address_that_came_late_of_what_fires_and_tells_it_once(
+    small_company: Company, on_call: Webhook, unchanged: Run
+) -> None:
+    """The address is there for two runs, of which the second finds nothing new."""
+    store = IncidentStore(small_company.settings)
     assert store.deliveries() == []
     errors = {one.incident_id for one in store.incidents() if one.state == "open" and one.severity == "error"}
-    with webhook() as receiver:
-        ran = changing_company.trueup("run", TRUEUP_CHANNEL_DATA_PLATFORM=receiver.url)
-        assert ran.returncode == 0, ran.stdout + ran.stderr
-        with pytest.MonkeyPatch.context() as environment:
-            environment.setenv("TRUEUP_CHANNEL_DATA_PLATFORM", receiver.url)
-            deliver_due(changing_company.settings)
-        told = [json.loads(body)["incident_id"] for _, body in receiver.got]
+    told = [json.loads(body)["incident_id"] for _, body in on_call.got]
     # Warnings of this channel wait for its digest.
     assert sorted(told) == sorted(errors) != []
 

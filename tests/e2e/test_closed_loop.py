@@ -21,8 +21,6 @@ from trueup_middleware.limits import account_of
 
 from orchestration.publishing.reader import open_marts
 
-pytestmark = pytest.mark.xdist_group("spans")
-
 
 @dataclass
 class Loop:

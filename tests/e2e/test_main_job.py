@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import dagster as dg
 import pytest
 from company import DAYS, LAST_DAY, Company
+from later_runs import Run, instance_of, latest_materialization
 
 from orchestration.connectors.base import Window
 from orchestration.partitions import days_of_run
 from orchestration.publishing.reader import open_marts
-from orchestration.runtime.instance import open_instance
 from orchestration.runtime.run import load_definitions
-
-
-@contextmanager
-def instance_of(company: Company, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
-    """Open the Dagster instance that the UI would show."""
-    for name in ("DAGSTER_HOME", "TRUEUP_HOME", "DAGSTER_EVENT_BATCH_SIZE"):
-        monkeypatch.setenv(name, str(company.home))
-    with open_instance(company.settings) as instance:
-        yield instance
-
-
-def latest_materialization(instance: dg.DagsterInstance, key: dg.AssetKey) -> dg.AssetMaterialization:
-    record = instance.get_latest_materialization_event(key)
-    assert record is not None, key
-    assert record.asset_materialization is not None
-    return record.asset_materialization
 
 
 def test_it_ends_well_and_shows_the_figures(small_company: Company) -> None:
@@ -49,11 +30,9 @@ def test_it_ends_well_and_shows_the_figures(small_company: Company) -> None:
     assert "Warning" not in small_company.first_output
 
 
-def test_it_is_one_run_that_materialises_every_asset_and_day(
-    small_company: Company, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_is_one_run_that_materialises_every_asset_and_day(small_company: Company) -> None:
     days = {(LAST_DAY - timedelta(days=back)).isoformat() for back in range(DAYS)}
-    with instance_of(small_company, monkeypatch) as instance:
+    with instance_of(small_company) as instance:
         graph = load_definitions().resolve_asset_graph()
         (run,) = instance.get_runs()
         assert run.status is dg.DagsterRunStatus.SUCCESS
@@ -65,10 +44,8 @@ def test_it_is_one_run_that_materialises_every_asset_and_day(
                 assert latest_materialization(instance, key), key
 
 
-def test_every_check_was_evaluated_and_none_that_blocks_failed(
-    small_company: Company, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with instance_of(small_company, monkeypatch) as instance:
+def test_every_check_was_evaluated_and_none_that_blocks_failed(small_company: Company) -> None:
+    with instance_of(small_company) as instance:
         graph = load_definitions().resolve_asset_graph()
         found = instance.event_log_storage.get_latest_asset_check_execution_by_key(list(graph.asset_check_keys))
         evaluations = {}
@@ -83,11 +60,9 @@ def test_every_check_was_evaluated_and_none_that_blocks_failed(
         assert {key.name for key in evaluations} >= {"nothing_lost", "quarantine_empty", "in_bounds"}
 
 
-def test_a_breach_shows_its_rows_and_its_runbook_in_the_ui(
-    small_company: Company, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_breach_shows_its_rows_and_its_runbook_in_the_ui(small_company: Company) -> None:
     """The sample bills a service that nobody instrumented, so a share of the bill belongs to nobody."""
-    with instance_of(small_company, monkeypatch) as instance:
+    with instance_of(small_company) as instance:
         key = dg.AssetCheckKey(dg.AssetKey(["alerts", "alert_unattributed_shares"]), "in_bounds")
         record = instance.event_log_storage.get_latest_asset_check_execution_by_key([key])[key]
         assert record.event is not None
@@ -100,10 +75,8 @@ def test_a_breach_shows_its_rows_and_its_runbook_in_the_ui(
         assert str(evaluation.metadata["runbook"].value).endswith(".md")
 
 
-def test_each_failed_check_is_told_once(
-    small_company: Company, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    with instance_of(small_company, monkeypatch) as instance:
+def test_each_failed_check_is_told_once(small_company: Company, caplog: pytest.LogCaptureFixture) -> None:
+    with instance_of(small_company) as instance:
         sensor = load_definitions().get_repository_def().get_sensor_def("failed_checks")
         first = sensor.evaluate_tick(dg.build_sensor_context(instance=instance))
         told = [record.message for record in caplog.records if record.name == "trueup.alerts"]
@@ -113,10 +86,8 @@ def test_each_failed_check_is_told_once(
         assert not [record for record in caplog.records if record.name == "trueup.alerts"]
 
 
-def test_the_schedules_ask_for_today_and_yesterday_and_the_night_for_what_was_restated(
-    small_company: Company, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with instance_of(small_company, monkeypatch):
+def test_the_schedules_ask_for_today_and_yesterday_and_the_night_for_what_was_restated(small_company: Company) -> None:
+    with instance_of(small_company):
         repository = load_definitions().get_repository_def()
         now = datetime(2026, 11, 2, 4, 23, tzinfo=UTC)
         requests = {}
@@ -143,62 +114,29 @@ def test_readers_see_one_total_however_it_is_cut(small_company: Company) -> None
     assert total > 0
 
 
-@pytest.fixture(scope="module")
-def moved_company(small_company: Company, tmp_path_factory: pytest.TempPathFactory) -> Company:
-    """A copy of the small company, run again where it now lies. What its tests do to it, they do in their order."""
-    home = tmp_path_factory.mktemp("moved") / "home"
-    shutil.copytree(small_company.home, home, symlinks=True)
-    company = Company(home, "")
-    moved = company.trueup("run")
-    assert moved.returncode == 0, moved.stdout + moved.stderr
-    return company
+def test_a_move_changes_no_figure(small_company: Company, moved: Run) -> None:
+    assert moved.version == small_company.version
+    assert moved.built_days == small_company.built_days
 
 
-def test_a_move_changes_no_figure(small_company: Company, moved_company: Company) -> None:
-    assert moved_company.version == small_company.version
-    assert moved_company.built_days == small_company.built_days
-
-
-def test_again_with_nothing_new_builds_and_publishes_nothing(
-    moved_company: Company, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    company = moved_company
-    version, built = company.version, company.built_days
-    log = company.home / "dbt" / "logs" / "dbt.log"
-    log.unlink()
-    again = company.trueup("run")
-    assert again.returncode == 0, again.stdout + again.stderr
+def test_again_with_nothing_new_builds_and_publishes_nothing(moved: Run, unchanged: Run) -> None:
     # dbt gets ready meanwhile, and is sent away.
-    assert "node model." not in (log.read_text() if log.exists() else "")
-    assert not (company.home / "dbt" / "logs" / "output.log").read_text()
-    assert company.version == version
-    assert company.built_days == built
-    with instance_of(company, monkeypatch) as instance:
-        for name in ("staging/stg_openai__charges", "marts/fct_operations", "published/marts"):
-            metadata = latest_materialization(instance, dg.AssetKey(name.split("/"))).metadata
-            assert metadata["unchanged"].value is True, name
+    assert "node model." in moved.dbt_log
+    assert "node model." not in unchanged.dbt_log
+    assert unchanged.dbt_output == ""
+    assert unchanged.version == moved.version
+    assert unchanged.built_days == moved.built_days
+    for name, metadata in unchanged.metadata.items():
+        assert metadata["unchanged"].value is True, name
 
 
-def test_a_restated_bill_rebuilds_its_day_and_the_one_before_and_no_closed_month(
-    moved_company: Company, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    company = moved_company
-    closed = company.trueup("close", "2026-10", "--reason", "the provider may still restate")
-    assert closed.returncode == 0, closed.stdout + closed.stderr
-    day = company.restated_day("openai")
-    before, version = company.built_days, company.version
-    company.bill("openai", 2, day)
-    again = company.trueup("run")
-    assert again.returncode == 0, again.stdout + again.stderr
-    after = company.built_days
+def test_a_restated_bill_rebuilds_its_day_and_the_one_before_and_no_closed_month(unchanged: Run, restated: Run) -> None:
+    day, before, after = restated.company.restated_day("openai"), unchanged.built_days, restated.built_days
     changed = {date.fromisoformat(key) for key in after if after[key] != before.get(key)}
     assert changed == {day, day - timedelta(days=1)}
-    assert company.version != version
-    with instance_of(company, monkeypatch) as instance:
-        key = dg.AssetKey(["marts", "fct_provider_charges"])
-        metadata = latest_materialization(instance, key).metadata
-        assert metadata["built_days"].value == len(changed)
-    booked = company.trueup("adjustments")
+    assert restated.version != unchanged.version
+    assert restated.metadata["marts/fct_provider_charges"]["built_days"].value == len(changed)
+    booked = restated.company.trueup("adjustments")
     assert "adjustments for 2026-11" in booked.stdout, booked.stdout + booked.stderr
 
 

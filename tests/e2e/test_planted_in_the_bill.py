@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import json
-import shutil
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from company import Company
+from later_runs import Run
 
 from orchestration.publishing.reader import open_marts
 
 
-@pytest.fixture(scope="module")
-def restated_company(small_company: Company, tmp_path_factory: pytest.TempPathFactory) -> Company:
-    """The small company after its provider has restated a bill and the main job has run again. Look, and leave it."""
-    home = tmp_path_factory.mktemp("restated") / "home"
-    shutil.copytree(small_company.home, home, symlinks=True)
-    company = Company(home, "")
-    company.bill("openai", 2, company.restated_day("openai"))
-    again = company.trueup("run")
-    assert again.returncode == 0, again.stdout + again.stderr
-    return company
+@pytest.fixture
+def restated_company(restated: Run) -> Company:
+    """The small company after its provider has restated a bill and the main job has run again."""
+    return restated.company
 
 
 def planted(company: Company, incident_id: str) -> dict[str, Any]:

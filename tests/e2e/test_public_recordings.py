@@ -8,12 +8,11 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import genai_prices
-import pytest
 from company import Company
-from real_inputs import LITELLM, published, trace_lines
+from real_inputs import gateway_lines, published, trace_lines
 
 
-def test_every_call_of_the_public_trace_costs_what_another_engine_says(recordings: Company) -> None:
+def test_every_call_of_the_public_trace_costs_what_another_engine_says(spans: Company) -> None:
     expected: dict[tuple[str, str], list[Decimal | int]] = defaultdict(lambda: [0, 0, 0, Decimal(0)])
     for line in trace_lines():
         usage = genai_prices.Usage(input_tokens=line["input_tokens"], output_tokens=line["output_tokens"])
@@ -24,26 +23,25 @@ def test_every_call_of_the_public_trace_costs_what_another_engine_says(recording
             total[place] += figure
     found: dict[tuple[str, str], list[Decimal | int]] = defaultdict(lambda: [0, 0, 0, Decimal(0)])
     columns = "tenant_id, model, input_tokens, output_tokens, list_cost_usd"
-    for tenant, model, *figures in published(recordings, "azure", columns):
+    for tenant, model, *figures in published(spans, "azure", columns):
         for place, figure in enumerate((1, *figures)):
             found[tenant, model][place] += figure
     assert found == expected
     assert sum(total[0] for total in found.values()) == 19_366
 
 
-def test_every_call_that_litellm_logged_costs_what_litellm_said(recordings: Company) -> None:
+def test_every_call_that_litellm_logged_costs_what_litellm_said(spans: Company) -> None:
     """Cache reads, five-minute and one-hour writes included; the failed call has no known cost."""
     expected = {
         line["id"]: line["response_cost"].quantize(Decimal("1e-12"))
-        for line in (json.loads(text, parse_float=Decimal) for text in LITELLM.read_text().splitlines())
+        for line in (json.loads(text, parse_float=Decimal) for text in gateway_lines())
         if line["status"] == "success"
     }
-    found = published(recordings, "gateway", "response_id, list_cost_usd, outcome")
+    found = published(spans, "gateway", "response_id, list_cost_usd, outcome")
     assert {row[0]: row[1] for row in found if row[2] == "success"} == expected
     assert sum(expected.values()) == Decimal("0.6217189")
 
 
-@pytest.mark.xdist_group("spans")
 def test_recorded_spans_cost_what_another_engine_says(spans: Company) -> None:
     found = published(spans, "recorded", "model, input_tokens, output_tokens, list_cost_usd, started_at")
     assert len(found) == 48

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import pytest
 from company import Company
 from real_inputs import cost_usd, published
 from test_real_openai_client import LandedClient, answered
-
-pytestmark = pytest.mark.xdist_group("spans")
 
 # USD a million tokens, in and out, by https://openai.com/api/pricing on 2026-11-01.
 PRICES = {

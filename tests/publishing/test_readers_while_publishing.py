@@ -9,7 +9,7 @@ from toy_warehouse import CUBE, FACT, day, run
 
 from orchestration.publishing.reader import open_marts
 
-PUBLICATIONS = 30
+PUBLICATIONS = 15
 QUERIES = 300
 
 PUBLISHER = f"""
