@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
 from hypothesis import settings
 
@@ -20,12 +18,16 @@ Each is built by one worker, before anything else, so that no worker is left alo
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests that share something dear on one worker: one of the dearest fixtures, or else their module."""
-    dearest = {item: next((name for name in DEAREST if name in _fixtures_of(item)), None) for item in items}
-    for item, name in dearest.items():
-        item.add_marker(pytest.mark.xdist_group(name or item.nodeid.partition("::")[0]))
-    items.sort(key=lambda item: DEAREST.index(dearest[item]) if dearest[item] else len(DEAREST))
+    """Keep modules on one worker, and all modules of which a test asks for the same one of the dearest fixtures."""
+    places: dict[str, int] = {}
+    for item in items:
+        asked = [DEAREST.index(name) for name in getattr(item, "fixturenames", ()) if name in DEAREST]
+        places[_module(item)] = min([*asked, places.get(_module(item), len(DEAREST))])
+    for item in items:
+        place = places[_module(item)]
+        item.add_marker(pytest.mark.xdist_group(DEAREST[place] if place < len(DEAREST) else _module(item)))
+    items.sort(key=lambda item: places[_module(item)])
 
 
-def _fixtures_of(item: pytest.Item) -> Sequence[str]:
-    return getattr(item, "fixturenames", ())
+def _module(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
