@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from orchestration.settings import PROJECT_ROOT, Settings
 from orchestration.warehouse.parse_cache import cache_of, keep, take
 
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 DBT_PROJECT = PROJECT_ROOT / "dbt_project"
 
 _NOT_PROJECT_CODE = frozenset({"target", "logs", "dbt_packages"})
+_VARIABLE = re.compile(r"""\bvar\(\s*['"](\w+)""")
 _PARSERS = ("dbt-core", "dbt-adapters", "dbt-duckdb")
 
 
@@ -69,14 +73,16 @@ class OpInputs:
 class DbtManifest:
     """A parsed `manifest.json`, with the questions that the orchestration asks of it."""
 
-    def __init__(self, content: Mapping[str, Any], path: Path) -> None:
+    def __init__(self, content: Mapping[str, Any], path: Path, variables: Mapping[str, Any]) -> None:
         self._content = content
+        self._variables = variables
         self.path = path
 
     @classmethod
-    def read(cls, path: Path) -> DbtManifest:
-        """Read `manifest.json` from `path`."""
-        return cls(json.loads(path.read_bytes()), path)
+    def read(cls, path: Path, project: Path = DBT_PROJECT) -> DbtManifest:
+        """Read `manifest.json` from `path`, and the variables, which it does not hold, from its project."""
+        variables = yaml.safe_load((project / "dbt_project.yml").read_bytes()).get("vars", {})
+        return cls(json.loads(path.read_bytes()), path, variables)
 
     @cached_property
     def models(self) -> Mapping[str, Mapping[str, Any]]:
@@ -209,13 +215,18 @@ class DbtManifest:
             node = self.models[key]
             # `meta`, descriptions and tests do not change a row; everything else of the configuration may.
             config = {name: value for name, value in node["config"].items() if name not in ("meta", "docs", "tags")}
-            digest.update(json.dumps([key, node["checksum"], config], sort_keys=True, default=str).encode())
+            variables = self._variables_in(node["raw_code"])
+            digest.update(json.dumps([key, node["checksum"], config, variables], sort_keys=True, default=str).encode())
         macros: Mapping[str, Mapping[str, Any]] = self._content["macros"]
         project = self._content["metadata"]["project_name"]
         for key in sorted(macros):
             if macros[key]["package_name"] == project:
-                digest.update(json.dumps([key, macros[key]["macro_sql"]]).encode())
+                sql = macros[key]["macro_sql"]
+                digest.update(json.dumps([key, sql, self._variables_in(sql)], sort_keys=True, default=str).encode())
         return digest.hexdigest()
+
+    def _variables_in(self, code: str) -> dict[str, Any]:
+        return {name: self._variables.get(name) for name in _VARIABLE.findall(code)}
 
     @staticmethod
     def _parents(node: Mapping[str, Any]) -> list[str]:

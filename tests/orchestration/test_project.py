@@ -19,6 +19,7 @@ def node(name: str, tags: list[str], parents: list[str], materialized: str = "ta
         "tags": tags,
         "original_file_path": f"models/{name}.sql",
         "checksum": {"checksum": sql},
+        "raw_code": sql,
         "config": {"materialized": materialized},
         "depends_on": {"nodes": parents},
     }
@@ -34,7 +35,7 @@ def data_test(name: str, parents: list[str], attached: str | None = None) -> dic
     }
 
 
-def manifest(*nodes: dict[str, Any], macro: str = "m") -> DbtManifest:
+def manifest(*nodes: dict[str, Any], macro: str = "m", **variables: object) -> DbtManifest:
     sources = {"source.p.landing.requests": {"source_name": "landing", "name": "requests"}}
     return DbtManifest(
         {
@@ -45,6 +46,7 @@ def manifest(*nodes: dict[str, Any], macro: str = "m") -> DbtManifest:
             "macros": {"macro.p.m": {"package_name": "p", "macro_sql": macro}},
         },
         Path("manifest.json"),
+        variables,
     )
 
 
@@ -112,6 +114,26 @@ def test_code_counts_of_the_op_of_what_lies_under_it_and_of_macros() -> None:
     assert other_rollup[DbtOp.DAILY].code == before[DbtOp.DAILY].code
     assert other_rollup[DbtOp.ROLLUP].code != before[DbtOp.ROLLUP].code
     assert manifest(*ALL, macro="other").inputs[DbtOp.DAILY].code != before[DbtOp.DAILY].code
+
+
+def test_a_variable_counts_where_it_is_used() -> None:
+    """Dbt's manifest holds no variable: another look-back rebuilt no day."""
+
+    def codes(*, days: int, usd: int, macro: str = "") -> dict[DbtOp, str]:
+        fact = node("fct", ["daily"], ["model.p.stg"], sql="select {{ var('days') }}")
+        rollup = node("by_day", ["rollup"], ["model.p.operations"], sql='{{ var( "usd") }} {{ env_var("days") }}')
+        return {
+            op: inputs.code
+            for op, inputs in manifest(
+                VIEW, fact, BILL_VIEW, OPERATIONS, rollup, macro=macro, days=days, usd=usd
+            ).inputs.items()
+        }
+
+    before, other_days, other_usd = codes(days=7, usd=15), codes(days=8, usd=15), codes(days=7, usd=16)
+    assert [op for op in DbtOp if other_days[op] != before[op]] == [DbtOp.DAILY, DbtOp.ROLLUP]
+    assert [op for op in DbtOp if other_usd[op] != before[op]] == [DbtOp.ROLLUP]
+    in_macro = [codes(days=days, usd=15, macro="{{ var('days') }}") for days in (7, 8)]
+    assert all(in_macro[0][op] != in_macro[1][op] for op in DbtOp)
 
 
 def test_a_project_that_dbt_cannot_parse_says_what_dbt_said(tmp_path: Path) -> None:

@@ -80,6 +80,8 @@ class AllocationLab:
         for name in _VIEWS:
             schema, sql = self._sql[name]
             self._connection.execute(f"create view warehouse.{schema}.{name} as {sql}")
+        # dbt opens the same file in this process, and DuckDB refuses a second way of opening one.
+        self._connection.execute("detach built")
 
     def split(self, days: Mapping[tuple[date, str], ProviderDay], *, backwards: bool = False) -> Split:
         """Split the bills of many days at once; with every table in the opposite order when `backwards`."""
