@@ -26,7 +26,7 @@ from orchestration.settings import Settings
 from orchestration.warehouse.args import build_arguments
 from orchestration.warehouse.assets import model_key, test_check_name
 from orchestration.warehouse.home import prepare_home
-from orchestration.warehouse.inputs import WIDEST_REACH, Inputs, current_inputs
+from orchestration.warehouse.inputs import Inputs, current_inputs
 from orchestration.warehouse.plan import BuildCommand, Level, around, build_commands, contiguous_ranges, split_by_rows
 from orchestration.warehouse.project import DbtManifest, DbtOp
 from orchestration.warehouse.runner import DbtProcess, NodeResult, warehouse_lock
@@ -189,7 +189,7 @@ def _days_to_roll_up(state: WarehouseState, inputs: Inputs, selection: Selection
     if is_whole or not state.rolled_up_days:
         return None
     changed = stale_days(state.days, state.rolled_up_days)
-    return around(changed, WIDEST_REACH.days_before, WIDEST_REACH.days_after)
+    return around(changed, inputs.reach.days_before, inputs.reach.days_after)
 
 
 def build_daily(context: dg.AssetExecutionContext, manifest: DbtManifest, config: DailyBuildConfig) -> StepEvents:
@@ -215,7 +215,7 @@ def build_daily(context: dg.AssetExecutionContext, manifest: DbtManifest, config
         commands = build_commands(selection.levels(manifest), windows, full_refresh=is_new_code)
         results = _run(context, commands)
         if built and selection.is_whole and not _failures(results, selection):
-            settled = settled_days(built, stale_days(inputs.days, state.days), WIDEST_REACH)
+            settled = settled_days(built, stale_days(inputs.days, state.days), inputs.reach)
             state = state.with_days(
                 {day: inputs.days.get(day) if day in settled else unsettled_mark() for day in built}
             )
@@ -252,7 +252,7 @@ def _ranges(
             inputs.days,
             state.days,
             requested=None if config.every_stale_day and not config.force else run_days,
-            reach=WIDEST_REACH,
+            reach=inputs.reach,
             force=config.force,
         )
     )

@@ -20,21 +20,40 @@ from orchestration.settings import Settings
 from orchestration.warehouse.project import DbtManifest, DbtOp
 from orchestration.warehouse.state import DailyInput, Reach, day_fingerprints, files_fingerprint, fingerprint
 
-# How far a day of each table reaches, from the models that look over midnight: an operation takes the first
-# two hours of the next day along, a request that was seen before midnight is not counted after it, and a
-# verdict looks for its operation in the seven days before (`outcome_lookback_days`), which begins a day
-# earlier at most.
-BILLS = Reach(days_before=0, days_after=1)
-OUTCOMES = Reach(days_before=7, days_after=0)
-REQUESTS = Reach(days_before=9, days_after=1)
-
-WIDEST_REACH = Reach(days_before=9, days_after=1)
-
 _SLICE_COLUMNS = ["source_name", "table_name", "usage_date", "slice_key", "content_hash", "row_count"]
 
 _LANDING = "landing"
 _PRICING = "pricing"
 _ALERT_RULES = "alert_rules"
+_LOOKBACK = "outcome_lookback_days"
+
+
+@dataclass(frozen=True)
+class Reaches:
+    """How far a day of each kind of table reaches, from the models that look over midnight.
+
+    An operation takes the first two hours of the next day along, a request that was seen before midnight is not counted
+    after it, and a verdict looks for its operation in the days of the look-back, which begins a day earlier at most.
+    """
+
+    bills: Reach
+    outcomes: Reach
+    requests: Reach
+
+    @classmethod
+    def of(cls, manifest: DbtManifest) -> Reaches:
+        """Return them for a project and its `outcome_lookback_days`."""
+        lookback: int = manifest.variables[_LOOKBACK]
+        return cls(
+            bills=Reach(days_before=0, days_after=1),
+            outcomes=Reach(days_before=lookback, days_after=0),
+            requests=Reach(days_before=lookback + 2, days_after=1),
+        )
+
+    @property
+    def widest(self) -> Reach:
+        """The reach that holds all others."""
+        return self.requests
 
 
 @dataclass(frozen=True)
@@ -47,6 +66,7 @@ class Inputs:
         reference: Fingerprint of the reference op's inputs.
         rollup_static: Fingerprint of the roll-ups' code, prices and tables without days.
         rows: Landed rows of each UTC day, every version counted.
+        reach: How many days around a changed one change with it, at most.
     """
 
     code: Mapping[DbtOp, str]
@@ -54,6 +74,7 @@ class Inputs:
     reference: str
     rollup_static: str
     rows: Mapping[date, int]
+    reach: Reach
 
     def rollup(self, built_days: Mapping[date, str]) -> str:
         """Return the fingerprint of the roll-ups' inputs, given what the days were built from."""
@@ -69,6 +90,7 @@ def current_inputs(settings: Settings, manifest: DbtManifest) -> Inputs:
     """Read what has landed and the price book, and return the fingerprints of every op's inputs."""
     specs = {spec.name: spec for spec in all_table_specs()}
     inputs = manifest.inputs
+    reaches = Reaches.of(manifest)
     # The manifest of the landing zone tells which slices count, and so it is in every fingerprint already.
     tables = {op: inputs[op].tables_of(_LANDING) & specs.keys() for op in DbtOp}
     landed, rows = _landed_slices(settings, specs.values())
@@ -104,12 +126,14 @@ def current_inputs(settings: Settings, manifest: DbtManifest) -> Inputs:
     return Inputs(
         code={op: inputs[op].code for op in DbtOp},
         days=day_fingerprints(
-            [daily(bills, BILLS), daily(outcomes, OUTCOMES), daily(requests, REQUESTS)], static(DbtOp.DAILY)
+            [daily(bills, reaches.bills), daily(outcomes, reaches.outcomes), daily(requests, reaches.requests)],
+            static(DbtOp.DAILY),
         ),
         # Views hold the paths that they read: after a move they would go on reading the folder they came from.
         reference=fingerprint([static(DbtOp.REFERENCE), str(settings.home), str(settings.pricing)]),
         rollup_static=static(DbtOp.ROLLUP),
         rows=rows,
+        reach=reaches.widest,
     )
 
 

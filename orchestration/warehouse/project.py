@@ -75,7 +75,7 @@ class DbtManifest:
 
     def __init__(self, content: Mapping[str, Any], path: Path, variables: Mapping[str, Any]) -> None:
         self._content = content
-        self._variables = variables
+        self.variables = variables
         self.path = path
 
     @classmethod
@@ -226,7 +226,7 @@ class DbtManifest:
         return digest.hexdigest()
 
     def _variables_in(self, code: str) -> dict[str, Any]:
-        return {name: self._variables.get(name) for name in _VARIABLE.findall(code)}
+        return {name: self.variables.get(name) for name in _VARIABLE.findall(code)}
 
     @staticmethod
     def _parents(node: Mapping[str, Any]) -> list[str]:

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from orchestration.settings import Settings
+from orchestration.warehouse.inputs import Reaches
 from orchestration.warehouse.project import DbtManifest, DbtOp, DbtProjectError, prepared_manifest
+from orchestration.warehouse.state import Reach
 
 
 def node(name: str, tags: list[str], parents: list[str], materialized: str = "table", sql: str = "1") -> dict[str, Any]:
@@ -134,6 +136,12 @@ def test_a_variable_counts_where_it_is_used() -> None:
     assert [op for op in DbtOp if other_usd[op] != before[op]] == [DbtOp.ROLLUP]
     in_macro = [codes(days=days, usd=15, macro="{{ var('days') }}") for days in (7, 8)]
     assert all(in_macro[0][op] != in_macro[1][op] for op in DbtOp)
+
+
+def test_a_longer_look_back_reaches_further() -> None:
+    reaches = Reaches.of(manifest(*ALL, outcome_lookback_days=14))
+    assert reaches.outcomes == Reach(days_before=14, days_after=0)
+    assert reaches.widest == Reach(days_before=16, days_after=1)
 
 
 def test_a_project_that_dbt_cannot_parse_says_what_dbt_said(tmp_path: Path) -> None:

@@ -17,7 +17,6 @@ from closing_lab import Installation
 from harness import MADE_OF_PRICES, ONE_DAY, Company, moment, openai_cost, openai_usage, outcome, price, request
 
 from orchestration.connectors.base import Window
-from orchestration.warehouse.inputs import WIDEST_REACH
 from orchestration.warehouse.plan import around, contiguous_ranges
 from orchestration.warehouse.state import days_to_build, settled_days, stale_days
 
@@ -177,11 +176,11 @@ def test_twice_is_once_and_any_order_of_days_gives_the_same_facts(
     for first, last in [(21, 31), (9, 20), (1, 8), (20, 20)]:
         requested = Window(date(2026, 8, first), date(2026, 8, last) + ONE_DAY)
         stale = stale_days(inputs.days, built)
-        days = days_to_build(inputs.days, built, requested=requested, reach=WIDEST_REACH, force=first == last)
+        days = days_to_build(inputs.days, built, requested=requested, reach=inputs.reach, force=first == last)
         for window in contiguous_ranges(days):
             other.build(window.start, window.end - ONE_DAY)
-        other.roll_up(*ROLLED_UP_BY_DAY, window=around(days, WIDEST_REACH.days_before, WIDEST_REACH.days_after))
-        built.update({day: inputs.days[day] for day in settled_days(days, stale, WIDEST_REACH)})
+        other.roll_up(*ROLLED_UP_BY_DAY, window=around(days, inputs.reach.days_before, inputs.reach.days_after))
+        built.update({day: inputs.days[day] for day in settled_days(days, stale, inputs.reach)})
     assert built == inputs.days
     assert facts(other) == facts(august)
     for mart in ROLLED_UP_BY_DAY:
@@ -195,7 +194,8 @@ def test_a_late_verdict_rolls_up_the_day_of_its_operation(august: Company, tmp_p
     given = CUT + 7 * ONE_DAY
     company.land("product_outcomes", [outcome(moment(given), event_id="at_last", operation_id="op_cut")], at=RESTATED)
     company.build(given)
-    company.roll_up(*ROLLED_UP_BY_DAY, window=around({given}, WIDEST_REACH.days_before, WIDEST_REACH.days_after))
+    reach = Installation(company).inputs().reach
+    company.roll_up(*ROLLED_UP_BY_DAY, window=around({given}, reach.days_before, reach.days_after))
     accepted = "select accepted_outcomes_count as n from marts.unit_economics_by_feature_day where usage_date = ?"
     assert company.query(f"{accepted} and n > 0", CUT) == [{"n": 1}]
 
