@@ -1,4 +1,4 @@
-"""What holds for every test: a law may take its time, because speed is measured elsewhere (`make bench`)."""
+"""What holds for every test: which of them share a worker, and that a law may take its time (speed: `make bench`)."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ class DbtProcess:
         """Start the process without waiting for it: it loads dbt and the project while sources are pulled."""
         if self._worker is None:
             self._worker = _Worker(self._settings)
-            self._worker.prepare(self._request([]))
+            self._worker.send(self._request([]))
 
     def run(self, arguments: Sequence[str], on_node: NodeListener | None = None) -> CommandResult:
         """Run one dbt command and return what became of each node.
@@ -137,7 +137,7 @@ class _Worker:
         self._answers = os.fdopen(read_end)
         self._is_asked = False
 
-    def prepare(self, request: Mapping[str, Sequence[str]]) -> None:
+    def send(self, request: Mapping[str, Sequence[str]]) -> None:
         """Send a request without waiting for its answer; one without arguments has none."""
         with suppress(BrokenPipeError):
             self._stdin.write(f"{json.dumps(request)}\n".encode())
@@ -146,7 +146,7 @@ class _Worker:
     def ask(self, request: Mapping[str, Sequence[str]]) -> Iterator[dict[str, Any]]:
         """Yield what the process answers, until it ends or the caller has heard enough."""
         self._is_asked = True
-        self.prepare(request)
+        self.send(request)
         for line in self._answers:
             yield json.loads(line)
 
