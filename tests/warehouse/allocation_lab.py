@@ -126,7 +126,11 @@ def _input_rows(days: Mapping[tuple[date, str], ProviderDay]) -> tuple[list[dict
             {**key, **_keys(cell, name, provider), "quantity": Decimal(count), "quantity_unit": "tokens"}
             for (cell, name), count in day.counts.items()
         ]
-        requests += [{**key, **_attributed(each, len(requests) + n, provider)} for n, each in enumerate(day.requests)]
+        # A day's requests are called the same whichever days are beside it: of equals, the key says who gets a unit.
+        requests += [
+            {**key, "request_key": f"{usage_date} {provider} {number:03}", **_attributed(each, provider)}
+            for number, each in enumerate(day.requests)
+        ]
     return charges, counts, requests
 
 
@@ -149,12 +153,11 @@ def _keys(cell: Cell | None, name: str | None, provider: str) -> dict[str, Any]:
     }
 
 
-def _attributed(logged: Logged, number: int, provider: str) -> dict[str, Any]:
+def _attributed(logged: Logged, provider: str) -> dict[str, Any]:
     tokens = logged.tokens or {}
     status = {"success": "priced", "rate_limited": "refused_by_provider"}[logged.outcome]
     is_priced = logged.tokens is not None and "unpriced" not in logged.cell.model
     return {
-        "request_key": f"request {number:05}",
         "tenant_id": "acme",
         "feature": "draft",
         "provider_account": logged.cell.account,
