@@ -436,7 +436,7 @@ def time_pages(publication: Publication, rounds: int) -> list[Timing]:
         for _ in range(rounds):
             with publication.open() as snapshot:
                 began = time.perf_counter()
-                explain_change(snapshot.connection, before, current, **scope)
+                explain_change(snapshot.connection, before, current, version=snapshot.version, **scope)
                 took.append(1000 * (time.perf_counter() - began))
         timings.append(Timing(page, f"explain {title}", tuple(took), 1))
     return timings
@@ -474,7 +474,6 @@ def _ask(snapshot: Snapshot, name: str, filters: Filters, days: Days, rows: dict
         by=by,
         newest_date=days.last,
         day=days.last,
-        basis=str(filters.basis),
         search="",
         tenants_shown=50,
         tenant="tenant-0003",

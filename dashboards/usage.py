@@ -1,6 +1,7 @@
-"""The relation `usage` of a query: the rows of the smallest mart that can tell them apart as asked.
+"""The relations `usage` and `requests` of a query: what is asked for, narrowed by filters.
 
 Belongs here: which marts hold usage, by which dimensions, and how filters narrow them. Does not belong here: charts.
+`usage` is the smallest mart that can tell apart what is asked, `requests` are those of one day.
 
 A chart by feature reads a few hundred rows of `unit_economics_by_feature_day`; with a filter on tenants the same file
 reads `unit_economics_by_tenant_feature_day`, with one on models the cube by plan, with both the daily cube. Whichever
@@ -27,6 +28,8 @@ _COUNTS = (
     "output_tokens",
     "cache_read_tokens",
 )
+
+REQUESTS_MART = "fct_llm_requests"
 
 _PLANS_MART = "unit_economics_by_tenant_day"
 
@@ -111,14 +114,42 @@ def usage_sql(mart: UsageMart, sql: str, filtered: Mapping[str, int], basis: Bas
     return f"select {', '.join(columns)} from {source} where {' and '.join(where)}"
 
 
+def reads_requests(sql: str) -> bool:
+    """Tell whether a query reads `requests`."""
+    return re.search(r"\b(?:from|join) requests\b", sql) is not None
+
+
+def requests_sql(filtered: Mapping[str, int], basis: Basis) -> str:
+    """Return the relation `requests` as SQL: those of `$day`, narrowed by values that are bound by name.
+
+    Args:
+        filtered: Columns that are narrowed, each to how many values; `bound_values` names them.
+        basis: What `cost_usd` is.
+    """
+    own = {"model": "priced_model", "environment": "coalesce(environment, '')"}
+    where = ["usage_date = $day"]
+    where += [_is_one_of(own.get(name, name), count, name) for name, count in filtered.items() if name != "plan_name"]
+    source = REQUESTS_MART
+    if "plan_name" in filtered:
+        of_plan = _is_one_of("plan_name", filtered["plan_name"])
+        source += (
+            f" inner join (select usage_date, tenant_id from {_PLANS_MART} where usage_date = $day and {of_plan})"
+            " as plans using (usage_date, tenant_id)"
+        )
+    return (
+        f"select * replace (priced_model as model), {basis.column} as cost_usd "
+        f"from {source} where {' and '.join(where)}"
+    )
+
+
 def bound_values(chosen: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """Return the values of filters under the names by which `usage_sql` binds them."""
     return {f"{column}_{number}": value for column, values in chosen.items() for number, value in enumerate(values)}
 
 
-def _is_one_of(column: str, count: int) -> str:
+def _is_one_of(column: str, count: int, name: str = "") -> str:
     """(lab) `in` prunes row groups and skips values; `list_contains` of one tenant in a month takes twice as long."""
-    return f"{column} in ({', '.join(f'${column}_{number}' for number in range(count))})"
+    return f"{column} in ({', '.join(f'${name or column}_{number}' for number in range(count))})"
 
 
 def _knows_plan(mart: UsageMart, needed: Collection[str]) -> bool:

@@ -28,6 +28,7 @@ def ask_change(view: View, baseline: Days, current: Days) -> Change | str:
             Period(current.first, current.last),
             tenant_id=tenants[0] if tenants else None,
             feature=features[0] if features else None,
+            version=view.snapshot.version,
         )
     except ExplainError as error:
         return str(error)

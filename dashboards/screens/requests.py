@@ -38,7 +38,7 @@ def show(view: View) -> None:
         view,
         f"The dearest requests of {words.day(when)}",
         f"dearest_requests_{when}",
-        view.query("dearest_requests", days=Days(when, when), day=when, basis=str(view.filters.basis)),
+        view.query("dearest_requests", days=Days(when, when), day=when),
         lambda rows: table(_columns(view), rows),
         means=view.meaning(_MART, "effective_cost_usd", is_by_basis=True) + " At most fifty.",
         empty="No request of that day for these filters.",

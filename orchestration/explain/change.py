@@ -16,6 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from orchestration.explain.decomposer import COMPARISON, COSTS, COUNTS, decomposer
+from orchestration.explain.kept import KeptMarts, kept_marts
 
 MOST_TENANTS = 200
 """More than these on a day are taken together by plan, and effects sum to the change as they do by tenant.
@@ -122,6 +123,7 @@ def explain_change(
     *,
     tenant_id: str | None = None,
     feature: str | None = None,
+    version: str | None = None,
 ) -> Change:
     """Compare two periods, of all requests or of one tenant, one feature, one tenant's use of one feature.
 
@@ -131,6 +133,7 @@ def explain_change(
         current: What it became; it may lie before the baseline, and every effect changes its sign.
         tenant_id: Only this tenant; `unattributed` is one.
         feature: Only this feature.
+        version: Of the publication that `marts` reads: what it holds by plan then stays in memory for the next one.
 
     Raises:
         ExplainError: When the periods share a day, or one of them has no published request.
@@ -151,7 +154,11 @@ def explain_change(
         "scope_words": scope or "all requests",
         "baseline_words": _baseline_words(baseline, current, is_daily_mean=is_daily_mean),
     }
-    is_by_plan = tenant_id is None and _has_many_tenants(marts, baseline, current)
+    kept = kept_marts(marts, version) if version is not None and tenant_id is None else None
+    is_by_plan = tenant_id is None and _has_many_tenants(kept or marts, baseline, current)
+    if kept is not None and kept.connection is not None and is_by_plan:
+        # A cursor: comparisons of several pages may be made at once.
+        marts = kept.connection.cursor()
     operations = _ask(marts, _operations_sql(is_by_plan=is_by_plan), parameters)
     attempts, unpriced = (_both_sides(operations, column) for column in ("attempts_count", "unpriced_attempts_count"))
     for period, count in zip((baseline, current), attempts, strict=True):
@@ -179,12 +186,16 @@ def explain_change(
     )
 
 
-def _has_many_tenants(marts: duckdb.DuckDBPyConnection, baseline: Period, current: Period) -> bool:
-    days = marts.execute(
-        "select count(*) from unit_economics_by_tenant_day where usage_date in ($1, $2) group by usage_date",
-        [baseline.last, current.last],
-    ).fetchall()
-    return any(count > MOST_TENANTS for (count,) in days)
+def _has_many_tenants(known: KeptMarts | duckdb.DuckDBPyConnection, baseline: Period, current: Period) -> bool:
+    if isinstance(known, KeptMarts):
+        counts = [known.tenants_count.get(period.last, 0) for period in (baseline, current)]
+    else:
+        days = known.execute(
+            "select count(*) from unit_economics_by_tenant_day where usage_date in ($1, $2) group by usage_date",
+            [baseline.last, current.last],
+        ).fetchall()
+        counts = [count for (count,) in days]
+    return any(count > MOST_TENANTS for count in counts)
 
 
 def _run(marts: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, Any]) -> duckdb.DuckDBPyConnection:
