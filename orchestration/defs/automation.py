@@ -13,15 +13,30 @@ import dagster as dg
 
 from orchestration.connectors.base import Window
 from orchestration.partitions import ONE_DAY, daily_partitions, days_of_run, range_tags
-from orchestration.runtime.jobs import BUILD_JOB, MAIN_JOB, RunOptions, only_sources_failed, run_config
+from orchestration.runtime.jobs import (
+    BUILD_JOB,
+    MAIN_JOB,
+    PULL_JOB,
+    REVISIT_JOB,
+    RunOptions,
+    only_sources_failed,
+    run_config,
+)
 from orchestration.settings import Settings
+from orchestration.warehouse.alerts import alert_check_specs
+from orchestration.warehouse.assets import model_key
+from orchestration.warehouse.project import project_manifest
 
 
 @dg.definitions
 def automation() -> dg.Definitions:
     """Return the jobs over all assets and their schedules."""
     everything = dg.AssetSelection.all()
-    partitions = daily_partitions(Settings.from_env())
+    settings = Settings.from_env()
+    manifest = project_manifest(settings)
+    partitions = daily_partitions(settings)
+    built = dg.AssetSelection.assets(*(model_key(node) for node in manifest.models.values()))
+    rules = dg.AssetSelection.checks(*(spec.key for spec in alert_check_specs(manifest)))
     landed = dg.AssetSelection.key_prefixes("landing")
     main_job = dg.define_asset_job(
         MAIN_JOB,
@@ -34,6 +49,19 @@ def automation() -> dg.Definitions:
         everything - landed,
         partitions_def=partitions,
         description="Build and publish from what has landed, without asking any source.",
+    )
+
+    pull_job = dg.define_asset_job(
+        PULL_JOB,
+        landed,
+        partitions_def=partitions,
+        description="Pull the given days, and build nothing.",
+    )
+    revisit_job = dg.define_asset_job(
+        REVISIT_JOB,
+        (everything - landed - built) | rules,
+        partitions_def=partitions,
+        description="Build nothing, and do what follows a build: time alone ends a switch, or makes a message due.",
     )
 
     @dg.schedule(name="hourly", cron_schedule="7 * * * *", execution_timezone="UTC", job=main_job)
@@ -68,7 +96,7 @@ def automation() -> dg.Definitions:
         return dg.RunRequest(run_key=f"build-{context.dagster_run.run_id}", tags=range_tags(days))
 
     return dg.Definitions(
-        jobs=[main_job, build_job],
+        jobs=[main_job, build_job, pull_job, revisit_job],
         schedules=[hourly, nightly],
         sensors=[build_without_failed_sources],
         # Steps share one process: a step of its own process takes four seconds to begin, and there are a

@@ -112,16 +112,19 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
     def _initialise(self, shard: str, engine: Engine) -> None:
         """Make the tables of a new file.
 
-        A run's file takes its revision from the index, which Dagster has made: finding the newest revision
-        imports every migration there ever was, a quarter of a second for each run.
+        Finding the newest revision imports every migration there ever was, a quarter of a second each time. An index
+        that has a revision is made, and a run's file takes its own from there.
         """
         if shard == INDEX_SHARD_NAME:
-            self._initdb(engine, for_index_shard=True)
+            with engine.connect() as connection:
+                is_made = engine.dialect.has_table(connection, "alembic_version") and _revision(connection)
+            if not is_made:
+                self._initdb(engine, for_index_shard=True)
             return
         if Path(self.path_for_shard(shard)).exists():
             return
         with self.index_connection() as index:
-            revision = index.execute(sqlalchemy.text("select version_num from alembic_version")).scalar_one()
+            revision = _revision(index)
         SqlEventLogStorageMetadata.create_all(engine)
         with engine.connect() as connection:
             connection.execute(sqlalchemy.text("PRAGMA journal_mode=WAL"))
@@ -234,6 +237,10 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
                 engine.dispose()
             self._engines.clear()
         super().dispose()
+
+
+def _revision(connection: Connection) -> str | None:
+    return connection.execute(sqlalchemy.text("select version_num from alembic_version")).scalar_one_or_none()
 
 
 class PooledSqliteStorage(DagsterSqliteStorage):

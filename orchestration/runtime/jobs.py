@@ -16,6 +16,12 @@ MAIN_JOB = "main"
 BUILD_JOB = "build"
 """The same without pulling."""
 
+PULL_JOB = "pull"
+"""Pulling alone."""
+
+REVISIT_JOB = "revisit"
+"""What follows a build, without one."""
+
 PULL_PREFIX = "pull_"
 """How the op of every source begins; its name follows."""
 

@@ -17,13 +17,22 @@ from typing import TYPE_CHECKING, Any
 
 from orchestration.connectors.base import Window
 from orchestration.partitions import range_tags
-from orchestration.runtime.instance import open_instance
-from orchestration.runtime.jobs import RunOptions, run_config
+from orchestration.runtime.jobs import (
+    BUILD_JOB,
+    MAIN_JOB,
+    PULL_JOB,
+    REVISIT_JOB,
+    RunOptions,
+    only_sources_failed,
+    run_config,
+)
 from orchestration.settings import PROJECT_ROOT, Settings
 
 if TYPE_CHECKING:
-    from dagster import Definitions, JobDefinition
+    from dagster import DagsterInstance, Definitions, JobDefinition
     from dagster._core.events.log import EventLogEntry
+
+    from orchestration.warehouse.runner import DbtProcess
 
 StepListener = Callable[[str, str], None]
 """Called with `started`, `succeeded`, `skipped` or `failed` and the key of the step."""
@@ -69,7 +78,10 @@ def load_definitions() -> Definitions:
     from orchestration.warehouse.project import DbtProjectError  # noqa: PLC0415
 
     try:
-        tree = ComponentTree.for_project(PROJECT_ROOT)
+        from orchestration import defs  # noqa: PLC0415 - a mistake in it is one of those that are told below
+
+        # What `ComponentTree.for_project` returns once it has parsed `pyproject.toml`, twice.
+        tree = ComponentTree.from_module(defs, PROJECT_ROOT)
         return tree.build_defs_at_path(tree.defs_module_path)
     except Exception as error:
         # Dagster wraps an error once for each folder above the document.
@@ -82,10 +94,11 @@ def load_definitions() -> Definitions:
 
 
 @contextmanager
-def parsing_ahead(settings: Settings) -> Generator[None]:
-    """Let dbt start, and parse its project if need be, while the block does something else; the run takes it over.
+def parsing_ahead(settings: Settings) -> Generator[DbtProcess]:
+    """Let dbt parse its project, if need be, while the block does something else; yield the process.
 
-    Whoever loads the definitions waits for the parsing, and reports what is wrong with the project.
+    The run takes it over. Whoever loads the definitions waits for the parsing, and reports what is wrong with the
+    project. Where no warehouse stands dbt starts in any case; elsewhere there may be nothing for it to do.
     """
     from orchestration.warehouse.project import DbtProjectError, prepared_manifest  # noqa: PLC0415
     from orchestration.warehouse.runner import DbtProcess, hand_over, take_over  # noqa: PLC0415
@@ -96,19 +109,20 @@ def parsing_ahead(settings: Settings) -> Generator[None]:
     def parse() -> None:
         with suppress(DbtProjectError):
             prepared_manifest(settings, process=process)
-            process.warm_up()
+            if not settings.warehouse_state.exists():
+                process.warm_up()
 
     with ThreadPoolExecutor(1) as background:
         background.submit(parse)
         try:
-            yield
+            yield process
         finally:
             take_over(settings).close()
 
 
 def execute(
     definitions: Definitions,
-    settings: Settings,
+    instance: DagsterInstance,
     job_name: str,
     days: Window,
     options: RunOptions,
@@ -138,12 +152,41 @@ def execute(
         on_plan(steps)
     config = run_config(steps, options)
     config["loggers"] = {"console": {"config": {"log_level": "CRITICAL"}}}
-    with open_instance(settings) as instance:
-        instance.add_event_listener(run_id, listen)  # pyright: ignore[reportUnknownMemberType]
-        result = job.execute_in_process(
-            run_config=config, instance=instance, tags=range_tags(days), run_id=run_id, raise_on_error=False
-        )
+    instance.add_event_listener(run_id, listen)  # pyright: ignore[reportUnknownMemberType]
+    result = job.execute_in_process(
+        run_config=config, instance=instance, tags=range_tags(days), run_id=run_id, raise_on_error=False
+    )
     return RunOutcome(run_id=run_id, succeeded=result.success, errors=errors, steps_count=len(steps))
+
+
+def run_in_turn(
+    settings: Settings, process: DbtProcess, job_name: str, run_job: Callable[[str], RunOutcome], *, force: bool = False
+) -> list[RunOutcome]:
+    """Run a job and, where only sources failed, build from what the others have landed; return every outcome.
+
+    Where a warehouse stands, the main job is two runs: pull, then build if that brought anything. One run over a
+    warehouse that is up to date reports 170 assets as they are, a third of the 6.4 s that nothing new took (lab).
+
+    Args:
+        settings: Of the installation.
+        process: Starts while a build is being planned.
+        job_name: The main job, or another.
+        run_job: Executes a job by its name.
+        force: Build also what has not changed.
+    """
+    from orchestration.warehouse.inputs import is_built  # noqa: PLC0415
+    from orchestration.warehouse.project import project_manifest  # noqa: PLC0415
+
+    if job_name != MAIN_JOB or force or not settings.warehouse_state.exists():
+        outcome = run_job(job_name)
+        return [outcome, run_job(BUILD_JOB)] if only_sources_failed(outcome.errors) else [outcome]
+    pulled = run_job(PULL_JOB)
+    if not pulled.succeeded and not only_sources_failed(pulled.errors):
+        return [pulled]
+    if is_built(settings, project_manifest(settings)):
+        return [pulled, run_job(REVISIT_JOB)]
+    process.warm_up()
+    return [pulled, run_job(BUILD_JOB)]
 
 
 def log_to_file(settings: Settings) -> None:

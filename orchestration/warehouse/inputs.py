@@ -18,7 +18,15 @@ from orchestration.landing.schemas import all_table_specs
 from orchestration.landing.state import current_slices
 from orchestration.settings import Settings
 from orchestration.warehouse.project import DbtManifest, DbtOp
-from orchestration.warehouse.state import DailyInput, Reach, day_fingerprints, files_fingerprint, fingerprint
+from orchestration.warehouse.state import (
+    DailyInput,
+    Reach,
+    WarehouseState,
+    day_fingerprints,
+    files_fingerprint,
+    fingerprint,
+    stale_days,
+)
 
 _SLICE_COLUMNS = ["source_name", "table_name", "usage_date", "slice_key", "content_hash", "row_count"]
 
@@ -134,6 +142,18 @@ def current_inputs(settings: Settings, manifest: DbtManifest) -> Inputs:
         rollup_static=static(DbtOp.ROLLUP),
         rows=rows,
         reach=reaches.widest,
+    )
+
+
+def is_built(settings: Settings, manifest: DbtManifest) -> bool:
+    """Tell whether every op stands on what it would be built from now."""
+    inputs = current_inputs(settings, manifest)
+    state = WarehouseState.load(settings.warehouse_state, settings.warehouse)
+    return (
+        state.parts.get(DbtOp.REFERENCE) == inputs.reference
+        and state.code == inputs.code[DbtOp.DAILY]
+        and not stale_days(inputs.days, state.days)
+        and state.parts.get(DbtOp.ROLLUP) == inputs.rollup(state.days)
     )
 
 

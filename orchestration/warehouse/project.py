@@ -255,9 +255,11 @@ def project_fingerprint(project: Path) -> str:
     digest = hashlib.sha256()
     for distribution in _PARSERS:
         digest.update(f"{distribution} {version(distribution)}".encode() + b"\0")
-    for path in sorted(_project_files(project)):
-        digest.update(str(path.relative_to(project)).encode() + b"\0")
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    for path in sorted(_project_files(str(project))):
+        digest.update(path.removeprefix(f"{project}/").encode() + b"\0")
+        # As text, and not as paths: 200 files, six times in every start, took 130 ms.
+        with open(path, "rb") as file:  # noqa: PTH123
+            digest.update(hashlib.sha256(file.read()).digest())
     return digest.hexdigest()
 
 
@@ -332,12 +334,12 @@ def _parse(settings: Settings, project: Path, process: DbtProcess | None) -> Non
             own.close()
 
 
-def _project_files(project: Path) -> Iterator[Path]:
+def _project_files(project: str) -> Iterator[str]:
     for folder, folders, files in os.walk(project):
         folders[:] = [name for name in folders if name not in _NOT_PROJECT_CODE]
         for name in files:
             if name.endswith((".sql", ".yml", ".yaml", ".csv", ".md")):
-                yield Path(folder) / name
+                yield f"{folder}/{name}"
 
 
 @contextmanager

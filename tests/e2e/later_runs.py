@@ -30,7 +30,8 @@ class Run:
         built_days: What the days were made of.
         dbt_log: What dbt noted during the run.
         dbt_output: What its process printed.
-        metadata: What the run said of some assets.
+        metadata: What was last said of some assets.
+        jobs: Which Dagster runs it took, in their order.
     """
 
     company: Company
@@ -39,6 +40,7 @@ class Run:
     dbt_log: str
     dbt_output: str
     metadata: Mapping[str, Mapping[str, Any]]
+    jobs: tuple[str, ...]
 
 
 @contextmanager
@@ -64,9 +66,12 @@ def run_again(company: Company, **environment: str) -> Run:
     logs = [company.home / "dbt" / "logs" / name for name in ("dbt.log", "output.log")]
     for log in logs:
         log.unlink(missing_ok=True)
+    with instance_of(company) as instance:
+        earlier = {run.run_id for run in instance.get_runs()}
     done = company.trueup("run", **environment)
     assert done.returncode == 0, done.stdout + done.stderr
     with instance_of(company) as instance:
+        jobs = [run.job_name for run in instance.get_runs(ascending=True) if run.run_id not in earlier]
         metadata = {name: latest_materialization(instance, dg.AssetKey(name.split("/"))).metadata for name in ASSETS}
     dbt_log, dbt_output = (log.read_text() if log.exists() else "" for log in logs)
-    return Run(company, company.version, company.built_days, dbt_log, dbt_output, metadata)
+    return Run(company, company.version, company.built_days, dbt_log, dbt_output, metadata, tuple(jobs))
