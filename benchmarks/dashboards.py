@@ -63,7 +63,7 @@ PAGES = {
 }
 """The queries of each page."""
 
-_PARQUET = "format parquet, compression zstd"
+_PARQUET = "format parquet, compression zstd, compression_level 1"
 
 SORTED = {
     CUBE: "tenant_id, feature",

@@ -133,8 +133,8 @@ def requests_sql(filtered: Mapping[str, int], basis: Basis) -> str:
     if "plan_name" in filtered:
         of_plan = _is_one_of("plan_name", filtered["plan_name"])
         source += (
-            f" inner join (select usage_date, tenant_id from {_PLANS_MART} where usage_date = $day and {of_plan})"
-            " as plans using (usage_date, tenant_id)"
+            f" semi join (select tenant_id from {_PLANS_MART} where usage_date = $day and {of_plan}) as plans "
+            "using (tenant_id)"
         )
     return (
         f"select * replace (priced_model as model), {basis.column} as cost_usd "

@@ -23,7 +23,9 @@ import sqlalchemy
 from dagster import AssetKey, DagsterInvariantViolationError, EventLogRecord, EventRecordsFilter
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, DagsterEventType
 from dagster._core.events.log import EventLogEntry
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from dagster._core.storage.event_log.schema import (
+    AssetCheckExecutionsTable,
     AssetKeyTable,
     SqlEventLogStorageMetadata,
     SqlEventLogStorageTable,
@@ -31,7 +33,7 @@ from dagster._core.storage.event_log.schema import (
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
-from dagster._serdes import ConfigurableClassData, deserialize_value
+from dagster._serdes import ConfigurableClassData, deserialize_value, serialize_value
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import StaticPool
 
@@ -214,6 +216,26 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
                 # Planned checks keep rows of their own; they go Dagster's way.
                 if event.dagster_event_type not in ASSET_EVENTS:
                     self.store_event(event)
+
+    def _store_asset_check_evaluation_planned(self, event: EventLogEntry, event_id: int | None) -> None:
+        """Store that a check is to be evaluated, one row for each day.
+
+        Dagster writes the same event out for each day, and one statement for all days, compiled anew: 3.2 s before the
+        first step of a run over 60 days and 120 checks.
+        """
+        planned: Any = event.get_dagster_event().event_specific_data
+        days = planned.partitions_subset.get_partition_keys() if planned.partitions_subset else [None]
+        row = {
+            "asset_key": planned.asset_key.to_string(),
+            "check_name": planned.check_name,
+            "run_id": event.run_id,
+            "execution_status": AssetCheckExecutionRecordStatus.PLANNED.value,
+            "evaluation_event": serialize_value(event),
+            "evaluation_event_timestamp": self._event_insert_timestamp(event),
+            "evaluation_event_storage_id": event_id,
+        }
+        with self.index_connection() as connection:
+            connection.execute(AssetCheckExecutionsTable.insert(), [{**row, "partition": day} for day in days])
 
     def _index_asset_events(
         self, connection: Connection, events: Sequence[EventLogEntry], rows: Sequence[Mapping[str, Any]]
