@@ -166,7 +166,8 @@ def main(mode: str, inbox: str, output: str) -> None:
         for table in ("fact", "cube"):
             database.execute(
                 f"copy {table} to '{folder / table}' "
-                "(format parquet, partition_by (usage_date), compression zstd, compression_level 1, row_group_size 61440)"
+                "(format parquet, partition_by (usage_date), compression zstd, compression_level 1, "
+                "row_group_size 61440)"
             )
         figures = totals(database, "fact")
     else:

@@ -604,7 +604,7 @@ def _run_and_report(settings: Settings, job_name: str, asked: Callable[[], Windo
                     definitions, instance, name, days, options, on_plan=progress.on_plan, on_step=progress.on_step
                 )
 
-            outcomes = run_in_turn(settings, dbt, job_name, run_job, force=options.force)
+            outcomes = run_in_turn(settings, dbt, job_name, days, run_job, force=options.force)
     _send_messages(settings)
     _report(settings, outcomes)
 

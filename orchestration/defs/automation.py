@@ -23,7 +23,6 @@ from orchestration.runtime.jobs import (
     run_config,
 )
 from orchestration.settings import Settings
-from orchestration.warehouse.alerts import alert_check_specs
 from orchestration.warehouse.assets import model_key
 from orchestration.warehouse.project import project_manifest
 
@@ -36,7 +35,6 @@ def automation() -> dg.Definitions:
     manifest = project_manifest(settings)
     partitions = daily_partitions(settings)
     built = dg.AssetSelection.assets(*(model_key(node) for node in manifest.models.values()))
-    rules = dg.AssetSelection.checks(*(spec.key for spec in alert_check_specs(manifest)))
     landed = dg.AssetSelection.key_prefixes("landing")
     main_job = dg.define_asset_job(
         MAIN_JOB,
@@ -59,7 +57,7 @@ def automation() -> dg.Definitions:
     )
     revisit_job = dg.define_asset_job(
         REVISIT_JOB,
-        (everything - landed - built) | rules,
+        everything - landed - built,
         partitions_def=partitions,
         description="Build nothing, and do what follows a build: time alone ends a switch, or makes a message due.",
     )

@@ -11,9 +11,7 @@ from orchestration.warehouse.alerts import alert_check_specs, alert_models, eval
 from orchestration.warehouse.assets import model_key
 from orchestration.warehouse.project import DbtOp, project_manifest
 from orchestration.warehouse.runner import warehouse_lock
-from orchestration.warehouse.state import WarehouseState, fingerprint
-
-_PART = "alerts"
+from orchestration.warehouse.state import EVALUATED_PART, WarehouseState, evaluation
 
 
 @dg.definitions
@@ -32,12 +30,9 @@ def checks() -> dg.Definitions:
         is_whole = len(selected) == len(nodes)
         with warehouse_lock(settings):
             state = WarehouseState.load(settings.warehouse_state, settings.warehouse)
-            wanted = fingerprint([state.parts.get(DbtOp.ROLLUP), days])
-            if is_whole and state.parts.get(_PART) == wanted:
-                context.log.info("no figure has changed since the rules were last evaluated for these days")
-                return
             yield from evaluate_alerts(settings.warehouse, selected, days)
-            if is_whole:
-                state.with_part(_PART, wanted).save(settings.warehouse_state)
+            rolled_up = state.parts.get(DbtOp.ROLLUP)
+            if is_whole and rolled_up is not None and days is not None:
+                state.with_part(EVALUATED_PART, evaluation(rolled_up, days)).save(settings.warehouse_state)
 
     return dg.Definitions(asset_checks=[alert_rules])

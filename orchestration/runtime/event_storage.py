@@ -218,13 +218,13 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
                     self.store_event(event)
 
     def _store_asset_check_evaluation_planned(self, event: EventLogEntry, event_id: int | None) -> None:
-        """Store that a check is to be evaluated, one row for each day.
+        """Store that a check is to be evaluated, as one row, which the evaluation then fills.
 
-        Dagster writes the same event out for each day, and one statement for all days, compiled anew: 3.2 s before the
-        first step of a run over 60 days and 120 checks.
+        What a check of ours finds is of the whole, and names no day. Dagster keeps a row for each day of the run, each
+        with the event written out anew, and none of them is ever filled: 7,200 rows and 3.2 s before the first step of
+        a run over 60 days and 120 checks.
         """
         planned: Any = event.get_dagster_event().event_specific_data
-        days = planned.partitions_subset.get_partition_keys() if planned.partitions_subset else [None]
         row = {
             "asset_key": planned.asset_key.to_string(),
             "check_name": planned.check_name,
@@ -235,7 +235,7 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
             "evaluation_event_storage_id": event_id,
         }
         with self.index_connection() as connection:
-            connection.execute(AssetCheckExecutionsTable.insert(), [{**row, "partition": day} for day in days])
+            connection.execute(AssetCheckExecutionsTable.insert(), row)
 
     def _index_asset_events(
         self, connection: Connection, events: Sequence[EventLogEntry], rows: Sequence[Mapping[str, Any]]

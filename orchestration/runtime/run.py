@@ -160,7 +160,13 @@ def execute(
 
 
 def run_in_turn(
-    settings: Settings, process: DbtProcess, job_name: str, run_job: Callable[[str], RunOutcome], *, force: bool = False
+    settings: Settings,
+    process: DbtProcess,
+    job_name: str,
+    days: Window,
+    run_job: Callable[[str], RunOutcome],
+    *,
+    force: bool = False,
 ) -> list[RunOutcome]:
     """Run a job and, where only sources failed, build from what the others have landed; return every outcome.
 
@@ -171,6 +177,7 @@ def run_in_turn(
         settings: Of the installation.
         process: Starts while a build is being planned.
         job_name: The main job, or another.
+        days: Of the run.
         run_job: Executes a job by its name.
         force: Build also what has not changed.
     """
@@ -183,7 +190,7 @@ def run_in_turn(
     pulled = run_job(PULL_JOB)
     if not pulled.succeeded and not only_sources_failed(pulled.errors):
         return [pulled]
-    if is_built(settings, project_manifest(settings)):
+    if is_built(settings, project_manifest(settings), days):
         return [pulled, run_job(REVISIT_JOB)]
     process.warm_up()
     return [pulled, run_job(BUILD_JOB)]

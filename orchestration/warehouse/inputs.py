@@ -13,15 +13,17 @@ from dataclasses import dataclass
 from datetime import date
 
 from orchestration.alerting.events import events_file
-from orchestration.connectors.base import TableKind, TableSpec
+from orchestration.connectors.base import TableKind, TableSpec, Window
 from orchestration.landing.schemas import all_table_specs
 from orchestration.landing.state import current_slices
 from orchestration.settings import Settings
 from orchestration.warehouse.project import DbtManifest, DbtOp
 from orchestration.warehouse.state import (
+    EVALUATED_PART,
     DailyInput,
     Reach,
     WarehouseState,
+    covers,
     day_fingerprints,
     files_fingerprint,
     fingerprint,
@@ -145,15 +147,17 @@ def current_inputs(settings: Settings, manifest: DbtManifest) -> Inputs:
     )
 
 
-def is_built(settings: Settings, manifest: DbtManifest) -> bool:
-    """Tell whether every op stands on what it would be built from now."""
+def is_built(settings: Settings, manifest: DbtManifest, days: Window) -> bool:
+    """Tell whether every op stands on what it would be built from now, and the rules were evaluated for `days`."""
     inputs = current_inputs(settings, manifest)
     state = WarehouseState.load(settings.warehouse_state, settings.warehouse)
+    rolled_up = inputs.rollup(state.days)
     return (
         state.parts.get(DbtOp.REFERENCE) == inputs.reference
         and state.code == inputs.code[DbtOp.DAILY]
         and not stale_days(inputs.days, state.days)
-        and state.parts.get(DbtOp.ROLLUP) == inputs.rollup(state.days)
+        and state.parts.get(DbtOp.ROLLUP) == rolled_up
+        and covers(state.parts.get(EVALUATED_PART), rolled_up, days)
     )
 
 

@@ -23,6 +23,9 @@ from orchestration.connectors.base import Window
 
 _FORMAT = 1
 
+EVALUATED_PART = "alerts"
+"""What the state calls the roll-ups and days for which the alert rules were last evaluated (`evaluation`)."""
+
 PUBLISHED_PART = "published"
 """What the state calls the fingerprint of the publication that readers see (`inputs.publication`)."""
 
@@ -146,6 +149,20 @@ def days_to_build(
     if force:
         days.update(requested.days())
     return sorted(days)
+
+
+def evaluation(rolled_up: str, days: Window) -> str:
+    """Return what is noted of an evaluation of all alert rules: the fingerprint of the roll-ups, and the days."""
+    return f"{rolled_up} {days.start} {days.end}"
+
+
+def covers(noted: str | None, rolled_up: str, days: Window) -> bool:
+    """Tell whether an evaluation holds what one of these days would find."""
+    match (noted or "").split(" "):
+        case [known, first, end]:
+            return known == rolled_up and first <= str(days.start) and str(days.end) <= end
+        case _:
+            return False
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from decimal import Decimal
 import dagster as dg
 import pytest
 from company import DAYS, LAST_DAY, Company
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from later_runs import Run, instance_of, latest_materialization
 
 from orchestration.connectors.base import Window
@@ -51,6 +52,8 @@ def test_every_check_was_evaluated_and_none_that_blocks_failed(small_company: Co
         evaluations = {}
         for key in graph.asset_check_keys:
             assert key in found, key
+            rows = instance.event_log_storage.get_asset_check_execution_history(key, limit=100)
+            assert AssetCheckExecutionRecordStatus.PLANNED not in {row.status for row in rows}, key
             event = found[key].event
             assert event is not None
             assert event.dagster_event is not None
@@ -130,6 +133,11 @@ def test_again_with_nothing_new_builds_and_publishes_nothing(moved: Run, unchang
     assert unchanged.built_days == moved.built_days
     assert unchanged.metadata["published/marts"]["unchanged"].value is True
     assert {**unchanged.metadata, "published/marts": None} == {**moved.metadata, "published/marts": None}
+    with instance_of(unchanged.company) as instance:
+        # A check that is planned and not evaluated would show as skipped.
+        rule = dg.AssetCheckKey(dg.AssetKey(["alerts", "alert_unattributed_shares"]), "in_bounds")
+        (newest,) = instance.event_log_storage.get_asset_check_execution_history(rule, limit=1)
+        assert newest.status is not AssetCheckExecutionRecordStatus.PLANNED
 
 
 def test_a_restated_bill_rebuilds_its_day_and_the_one_before_and_no_closed_month(unchanged: Run, restated: Run) -> None:

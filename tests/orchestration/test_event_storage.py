@@ -69,7 +69,6 @@ def story(instance: dg.DagsterInstance, run_id: str) -> list[tuple[str, str, str
 def index(instance: dg.DagsterInstance) -> dict[str, object]:
     keys = [dg.AssetKey("requests"), dg.AssetKey("bills"), dg.AssetKey("rollup")]
     checks = [dg.AssetCheckKey(keys[0], "good"), dg.AssetCheckKey(keys[1], "bad")]
-    history = instance.event_log_storage.get_asset_check_execution_history
     found = instance.event_log_storage.get_latest_asset_check_execution_by_key(checks)
     return {
         "days": {key.to_string(): sorted(instance.get_materialized_partitions(key)) for key in keys[:2]},
@@ -78,10 +77,6 @@ def index(instance: dg.DagsterInstance) -> dict[str, object]:
             for record in instance.get_asset_records(keys)
         },
         "checks": {str(key): record.status.value for key, record in found.items()},
-        "days of checks": {
-            str(key): sorted((str(record.partition), record.status.value) for record in history(key, limit=100))
-            for key in checks
-        },
     }
 
 

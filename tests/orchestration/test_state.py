@@ -13,8 +13,10 @@ from orchestration.warehouse.state import (
     DailyInput,
     Reach,
     WarehouseState,
+    covers,
     day_fingerprints,
     days_to_build,
+    evaluation,
     files_fingerprint,
     settled_days,
     stale_days,
@@ -124,3 +126,14 @@ def test_a_day_built_before_its_neighbours_is_stale_and_another_than_it_was() ->
     once, again = {DAYS[3]: unsettled_mark()}, {DAYS[3]: unsettled_mark()}
     assert DAYS[3] in stale_days(fingerprints(), once)
     assert stale_days(once, again) == {DAYS[3]}
+
+
+def test_rules_are_evaluated_again_for_other_figures_and_for_a_new_day() -> None:
+    week = Window(date(2026, 10, 1), date(2026, 10, 8))
+    noted = evaluation("figures", week)
+    assert covers(noted, "figures", Window(date(2026, 10, 6), date(2026, 10, 8)))
+    assert not covers(noted, "other figures", week)
+    assert not covers(noted, "figures", Window(date(2026, 10, 7), date(2026, 10, 9)))
+    assert not covers(noted, "figures", Window(date(2026, 9, 30), date(2026, 10, 8)))
+    assert not covers(None, "figures", week)
+    assert not covers("what an older version noted", "figures", week)
