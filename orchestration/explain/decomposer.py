@@ -49,8 +49,12 @@ class Decomposer:
         self._connection = duckdb.connect(config={"threads": 1})
         for name, columns in _TABLES.items():
             self._connection.execute(f"create table {name} (comparison_key integer default 0, {columns})")
-        # The optimizer would plan for tables that are empty, as they are now: `d < 3` of no row is never true.
-        self._connection.execute("pragma disable_optimizer")
+        # The optimizer would plan for tables that are empty, as they are now: `d < 3` of no row is never true. What
+        # leaves out columns plans for no row, and saves a sixth of the time.
+        others = self._connection.execute(
+            "select name from duckdb_optimizers() where name not in ('unused_columns', 'column_lifetime')"
+        ).fetchall()
+        self._connection.execute(f"set disabled_optimizers = '{','.join(name for (name,) in others)}'")
         self._connection.execute(f"prepare drivers as {_sql()}")
 
     def drivers(
@@ -67,19 +71,18 @@ class Decomposer:
             releases: `feature`, `release_id`, at most one a feature.
             comparison: What `COMPARISON` names.
         """
-        given = {
-            "usage": usage,
-            "operations": operations,
-            "releases": releases,
-            "comparisons": pa.Table.from_pylist([dict(comparison)]),
-        }
+        given = {"usage": usage, "operations": operations, "releases": releases}
         with self._lock:
             self._connection.execute("begin")
             try:
                 for name, rows in given.items():
-                    self._connection.register("given", rows)
-                    self._connection.execute(f"insert into {name} by name from given")
-                    self._connection.unregister("given")
+                    if rows.num_rows:
+                        self._connection.register("given", rows)
+                        self._connection.execute(f"insert into {name} by name from given")
+                        self._connection.unregister("given")
+                self._connection.execute(
+                    "insert into comparisons values (0, ?, ?, ?, ?)", [comparison[name] for name in COMPARISON]
+                )
                 return self._connection.execute("execute drivers").fetchall()
             finally:
                 self._connection.execute("rollback")
