@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from threading import Timer
 from typing import TYPE_CHECKING, Any
 
 from orchestration.connectors.base import Window
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from dagster._core.events.log import EventLogEntry
 
     from orchestration.warehouse.runner import DbtProcess
+
+_QUICK_PULL_SECONDS = 2
+"""Files of a folder are looked through in one second; beside that, a start of dbt for nothing is felt."""
 
 StepListener = Callable[[str, str], None]
 """Called with `started`, `succeeded`, `skipped` or `failed` and the key of the step."""
@@ -175,7 +179,7 @@ def run_in_turn(
 
     Args:
         settings: Of the installation.
-        process: Starts while a build is being planned.
+        process: Starts while sources are pulled that take their time, or else while a build is being planned.
         job_name: The main job, or another.
         days: Of the run.
         run_job: Executes a job by its name.
@@ -187,7 +191,13 @@ def run_in_turn(
     if job_name != MAIN_JOB or force or not settings.warehouse_state.exists():
         outcome = run_job(job_name)
         return [outcome, run_job(BUILD_JOB)] if only_sources_failed(outcome.errors) else [outcome]
-    pulled = run_job(PULL_JOB)
+    ahead = Timer(_QUICK_PULL_SECONDS, process.warm_up)
+    ahead.start()
+    try:
+        pulled = run_job(PULL_JOB)
+    finally:
+        ahead.cancel()
+        ahead.join()
     if not pulled.succeeded and not only_sources_failed(pulled.errors):
         return [pulled]
     if is_built(settings, project_manifest(settings), days):

@@ -127,7 +127,8 @@ def test_again_with_nothing_new_builds_and_publishes_nothing(moved: Run, unchang
     assert "node model." in moved.dbt_log
     # Two small runs; one over all assets would report each of them as it is.
     assert unchanged.jobs == ("pull", "revisit")
-    assert unchanged.dbt_log == ""
+    # dbt may get ready meanwhile, and is sent away.
+    assert "node model." not in unchanged.dbt_log
     assert unchanged.dbt_output == ""
     assert unchanged.version == moved.version
     assert unchanged.built_days == moved.built_days
