@@ -221,7 +221,7 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
         """Store that a check is to be evaluated, as one row, which the evaluation then fills.
 
         What a check of ours finds is of the whole, and names no day. Dagster keeps a row for each day of the run, each
-        with the event written out anew, and none of them is ever filled: 7,200 rows and 3.2 s before the first step of
+        with the event written out anew, and none of them is ever filled: 7,200 rows and 3 s before the first step of
         a run over 60 days and 120 checks.
         """
         planned: Any = event.get_dagster_event().event_specific_data

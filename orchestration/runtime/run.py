@@ -1,6 +1,6 @@
-"""One run of a job in this process, stored where the Dagster UI finds it.
+"""Runs of jobs in this process, stored where the Dagster UI finds them.
 
-Belongs here: loading the definitions, executing a job over a range of days, saying what failed. Does not
+Belongs here: loading the definitions, executing jobs over a range of days, saying what failed. Does not
 belong
 here: drawing progress (`terminal`) and the command line.
 """
