@@ -6,16 +6,13 @@ Belongs here: asking the published cubes about two periods. Does not belong here
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
 
 import duckdb
-import pyarrow as pa
 
-from orchestration.explain.decomposer import COMPARISON, COSTS, COUNTS, decomposer
+from orchestration.explain.decomposer import COSTS, COUNTS, decomposer
 from orchestration.explain.kept import KeptMarts, kept_marts
 
 MOST_TENANTS = 200
@@ -156,21 +153,18 @@ def explain_change(
     }
     kept = kept_marts(marts, version) if version is not None and tenant_id is None else None
     is_by_plan = tenant_id is None and _has_many_tenants(kept or marts, baseline, current)
-    if kept is not None and kept.connection is not None and is_by_plan:
-        # A cursor: comparisons of several pages may be made at once.
-        marts = kept.connection.cursor()
-    operations = _ask(marts, _operations_sql(is_by_plan=is_by_plan), parameters)
-    attempts, unpriced = (_both_sides(operations, column) for column in ("attempts_count", "unpriced_attempts_count"))
-    for period, count in zip((baseline, current), attempts, strict=True):
-        if sum(attempts) == 0 or (not scope and count == 0):
-            raise ExplainError(f"nothing of {scope or 'any request'} is published for {period}")
-    ready = [] if scope else _run(marts, _STANDING_READY, parameters).fetchall()
-    rows = ready or decomposer().drivers(
-        _ask(marts, _usage_sql(is_by_plan=is_by_plan), parameters),
-        operations.select(["is_current", "tenant_id", "feature", "operations_count"]),
-        _ask(marts, _RELEASES, parameters),
-        {name: parameters[name] for name in COMPARISON},
-    )
+    in_memory = kept.decomposer if kept is not None and is_by_plan else None
+    with in_memory.comparing() if in_memory is not None else decomposer().comparing(marts) as cells:
+        cells.fill("operations", _operations_sql(is_by_plan=is_by_plan), parameters)
+        baseline_attempts, current_attempts = cells.attempts()
+        for attempts, period in ((baseline_attempts, baseline), (current_attempts, current)):
+            if baseline_attempts.count + current_attempts.count == 0 or (not scope and attempts.count == 0):
+                raise ExplainError(f"nothing of {scope or 'any request'} is published for {period}")
+        ready = [] if scope else cells.ask_marts(_STANDING_READY, parameters)
+        if not ready:
+            cells.fill("usage", _usage_sql(is_by_plan=is_by_plan), parameters)
+            cells.fill("releases", _RELEASES, parameters)
+        rows = ready or cells.drivers(parameters)
     zero = Decimal(0)
     words = parameters["scope_words"]
     return Change(
@@ -179,7 +173,7 @@ def explain_change(
         is_daily_mean=is_daily_mean,
         baseline_usd=rows[0][0] if rows else zero,
         current_usd=rows[0][1] if rows else zero,
-        unpriced_attempts=unpriced,
+        unpriced_attempts=(baseline_attempts.unpriced_count, current_attempts.unpriced_count),
         drivers=tuple(Driver(name, text, effect) for _, _, _, name, text, effect in rows if name is not None),
         sentence=(rows[0][2] if rows else None) or f"{words} did not move vs {parameters['baseline_words']}",
         is_by_plan=is_by_plan and not ready,
@@ -196,22 +190,6 @@ def _has_many_tenants(known: KeptMarts | duckdb.DuckDBPyConnection, baseline: Pe
         ).fetchall()
         counts = [count for (count,) in days]
     return any(count > MOST_TENANTS for count in counts)
-
-
-def _run(marts: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, Any]) -> duckdb.DuckDBPyConnection:
-    """Run a query with those of the parameters that it names; DuckDB refuses others."""
-    return marts.execute(sql, {name: parameters[name] for name in set(re.findall(r"\$([a-z_]+)", sql))})
-
-
-def _ask(marts: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, Any]) -> pa.Table:
-    return _run(marts, sql, parameters).to_arrow_table()
-
-
-def _both_sides(operations: pa.Table, column: str) -> tuple[int, int]:
-    """Sum a column of the baseline and of the current period."""
-    sums = operations.group_by("is_current").aggregate([(column, "sum")]).to_pylist()
-    side = {row["is_current"]: row[f"{column}_sum"] for row in sums}
-    return side.get(False) or 0, side.get(True) or 0
 
 
 def _baseline_words(baseline: Period, current: Period, *, is_daily_mean: bool) -> str:

@@ -15,6 +15,8 @@ from datetime import date
 
 import duckdb
 
+from orchestration.explain.decomposer import Decomposer
+
 MOST_ROWS = 500_000
 """Beyond, the files are read: 100 MB of memory is what a page may hold for this."""
 
@@ -28,12 +30,12 @@ class KeptMarts:
 
     Attributes:
         version: Of the publication.
-        connection: Where they are; None when they are too large.
+        decomposer: Its database holds them; None when they are too large.
         tenants_count: Tenants with requests, by UTC day.
     """
 
     version: str
-    connection: duckdb.DuckDBPyConnection | None
+    decomposer: Decomposer | None
     tenants_count: Mapping[date, int]
 
 
@@ -59,4 +61,4 @@ def _take(marts: duckdb.DuckDBPyConnection, version: str) -> KeptMarts:
         memory.register("given", marts.execute(f"from {mart}").to_arrow_reader())
         memory.execute(f"create table {mart} as from given")
         memory.unregister("given")
-    return KeptMarts(version, memory, dict(days))
+    return KeptMarts(version, Decomposer(memory), dict(days))

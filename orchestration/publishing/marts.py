@@ -35,6 +35,8 @@ class PublicMart:
             `usage_date`, whose sums of money must be those of this mart; None to sum the mart itself.
         order: Columns that `config.meta.published_order` names: readers who ask for some values of the first find
             them side by side.
+        largest_first: Column that `config.meta.published_largest_first` names: readers who ask for its largest values
+            of a day find them in the first rows.
         description: dbt's description, empty when there is none.
         column_descriptions: By column name.
     """
@@ -44,6 +46,7 @@ class PublicMart:
     is_daily: bool
     totals_relation: str | None
     order: tuple[str, ...]
+    largest_first: str | None
     description: str
     column_descriptions: Mapping[str, str]
 
@@ -201,6 +204,7 @@ def _public_mart(node: Mapping[str, Any], relations: Mapping[str, tuple[str, str
         is_daily=event_time is not None,
         totals_relation=None if totals is None else _quoted(relations[totals]),
         order=tuple(_meta(node).get("published_order") or ()),
+        largest_first=_meta(node).get("published_largest_first"),
         description=(node.get("description") or "").strip(),
         column_descriptions={
             column_name: description

@@ -22,7 +22,8 @@ from orchestration.sql import identifier, literal
 _PARQUET = "format parquet, compression zstd, compression_level 1"
 """(lab, 143,000 requests of 84 columns) Level 1 takes 0.6 s of CPU where DuckDB's 3 takes 1.0, for 1 % more bytes."""
 
-_FORMAT = f"{_PARQUET}, row_group_size 61440"
+_GROUP_ROWS = 61_440
+_FORMAT = f"{_PARQUET}, row_group_size {_GROUP_ROWS}"
 """(lab, 84 columns, 251,000 rows) With DuckDB's groups of 122,880 rows dictionaries take 14.5 s of CPU, so 3.9 s."""
 
 _DAYS_FORMAT = f"{_PARQUET}, row_group_size 10240"
@@ -32,6 +33,11 @@ _SORTED_DAY_FORMAT = f"{_PARQUET}, row_group_size 6144"
 """(lab, 2,000 tenants, 36,000 rows a day) Sorted by tenant, a tenant's rows of a day are in one group of six.
 
 Months keep large groups: a reader opens the metadata of every month, and 61 groups each take 110 ms, seven take 18."""
+
+_SMALLER_SHARE = "0.8"
+"""Of a day whose largest rows come first: who asks for the fifty dearest of a day finds them in its first group, whose
+smallest the other groups cannot reach, so they are not read (lab, 325,000 requests of 84 columns: 19 ms instead of 45).
+Taking them apart costs the processor nothing that could be measured; sorting the day costs 7 s a million rows."""
 
 BATCH_ROWS = 150_000
 """Rows that one statement writes into many days, at most.
@@ -56,6 +62,7 @@ class Wanted:
         row_counts: The slices, and how many rows each has.
         folder: Where to write; must not hold anything of this mart yet.
         order: Columns by which the rows of a file are sorted; small days, which one statement writes, are not.
+        largest_first: Column of which a day's largest values come before the others, where a day has several groups.
     """
 
     relation: str
@@ -63,6 +70,7 @@ class Wanted:
     row_counts: Mapping[Slice, int]
     folder: Path
     order: tuple[str, ...] = ()
+    largest_first: str | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,7 @@ class _Copy:
     rows: str
     target: Path
     options: str
+    largest_first: str | None = None
 
     def files(self) -> dict[Slice, Path]:
         if self.target.is_file():
@@ -111,7 +120,8 @@ def _copies(wanted: Wanted) -> Iterator[_Copy]:
         if len(batch) == 1:
             rows = _rows(wanted.relation, inner, Slicing.DAY.predicate(batch)) + order_by
             options = _SORTED_DAY_FORMAT if wanted.order else _FORMAT
-            yield _Copy((batch[0],), rows, wanted.folder / f"{batch[0]}.parquet", options)
+            largest_first = wanted.largest_first if days[batch[0]] > _GROUP_ROWS else None
+            yield _Copy((batch[0],), rows, wanted.folder / f"{batch[0]}.parquet", options, largest_first)
         else:
             rows = _rows(wanted.relation, shape.columns, Slicing.DAY.predicate(batch))
             options = f"{_DAYS_FORMAT}, partition_by ({DAY_COLUMN})"
@@ -140,7 +150,19 @@ def _rows(relation: str, columns: tuple[Column, ...], predicate: str) -> str:
 
 
 def _run(connection: duckdb.DuckDBPyConnection, copy: _Copy) -> None:
-    connection.execute(f"copy ({copy.rows}) to {literal(str(copy.target))} ({copy.options})")
+    rows = copy.rows if copy.largest_first is None else _largest_first(connection, copy.rows, copy.largest_first)
+    connection.execute(f"copy ({rows}) to {literal(str(copy.target))} ({copy.options})")
+
+
+def _largest_first(connection: duckdb.DuckDBPyConnection, rows: str, column: str) -> str:
+    name = identifier(column)
+    found = connection.execute(
+        f"select cast(quantile_disc({name}, {_SMALLER_SHARE}) as varchar) from ({rows})"
+    ).fetchone()
+    if found is None or found[0] is None:
+        return rows
+    is_large = f"{name} >= {literal(found[0])}"
+    return f"select * from ({rows}) where {is_large} union all select * from ({rows}) where ({is_large}) is not true"
 
 
 def _only_file(folder: Path) -> Path:

@@ -120,7 +120,8 @@ class _MartPlan:
     def wanted(self, staging: Path) -> Wanted:
         """Return what is to be written, below `staging`."""
         counts = {slice_: evidence.row_count for slice_, evidence in self.to_write.items()}
-        return Wanted(self.mart.relation, self.shape, counts, staging / self.mart.name, self.mart.order)
+        folder = staging / self.mart.name
+        return Wanted(self.mart.relation, self.shape, counts, folder, self.mart.order, self.mart.largest_first)
 
 
 def publish(

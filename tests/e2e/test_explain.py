@@ -42,7 +42,7 @@ def test_what_a_version_holds_by_plan_says_the_same_from_memory(
     with open_marts(small_company.home / "published") as marts:
         read = explain_change(marts, before, after)
         remembered = explain_change(marts, before, after, version="one")
-        assert (kept_marts(marts, "one").connection is not None) is is_kept
+        assert (kept_marts(marts, "one").decomposer is not None) is is_kept
     assert read.is_by_plan
     assert read.change_usd != 0
     assert remembered == read
