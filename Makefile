@@ -121,6 +121,7 @@ $(INSTALLED): requirements.lock pyproject.toml middleware/pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e middleware
+	$(BIN)/python -m compileall -q orchestration dashboards middleware/src # as pip does with what it copies
 	touch $@
 
 .PHONY: check-clients bench-middleware

@@ -1,7 +1,7 @@
-"""HTTP for sources: a session that retries, JSON without floats, cursor paging, errors that say what to do.
+"""HTTP for sources: JSON without floats, cursor paging, errors that say what to do.
 
-Belongs here: what every source behind HTTP shares. Does not belong here: the paths, fields and units of any
-provider, and what becomes of the rows.
+Belongs here: what every source behind HTTP shares. Does not belong here: sending (`http_session`), the paths, fields
+and units of any provider, and what becomes of the rows.
 
 A key lives in one object, which puts it on a request and never prints it. It is cut out of every quotation,
 and errors are raised outside `except` blocks, because the exceptions of `requests` carry the request and with
@@ -15,20 +15,17 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from importlib.metadata import PackageNotFoundError, version
 from ipaddress import ip_address
 from types import TracebackType
-from typing import Annotated, NoReturn, cast
+from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 from urllib.parse import urlencode, urlsplit
 
-import requests
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase
-from urllib3.exceptions import MaxRetryError, ReadTimeoutError, SSLError
-from urllib3.util import Retry
 
 from orchestration.connectors.errors import ConnectorError
+
+if TYPE_CHECKING:
+    import requests
 
 JsonObject = dict[str, object]
 _Json = JsonObject | list[object] | str | int | Decimal
@@ -131,20 +128,6 @@ class ApiKey:
     prefix: str = ""
 
 
-class _KeyAuth(AuthBase):
-    """Puts the key on a request.
-
-    A header of the session would not do: without an `auth`, `requests` replaces it by what `~/.netrc` holds.
-    """
-
-    def __init__(self, key: ApiKey) -> None:
-        self._key = key
-
-    def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
-        r.headers[self._key.header] = self._key.prefix + self._key.value
-        return r
-
-
 @dataclass(frozen=True)
 class Page:
     """One answered page.
@@ -158,6 +141,21 @@ class Page:
     number: int
     request: str
     body: JsonObject = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Silence:
+    """No complete answer came.
+
+    Attributes:
+        what: What happened.
+        answered: What came instead, in the words of others; it may hold the key.
+        do: What to do about it.
+    """
+
+    what: str
+    answered: str = field(repr=False)
+    do: str
 
 
 class HttpApi:
@@ -181,9 +179,11 @@ class HttpApi:
         self._options = options
         self._base_url = self._checked_base_url(base_url)
         self._check_key()
-        self._session = _session(key, options, headers or {})
+        from orchestration.connectors.http_session import HttpSession  # noqa: PLC0415 - 0.2 s of imports
+
         # A proxy of the environment is for the way out, not for this machine.
-        self._session.trust_env = not _is_loopback(urlsplit(self._base_url).hostname or "")
+        uses_proxy = not _is_loopback(urlsplit(self._base_url).hostname or "")
+        self._session = HttpSession(key, options, headers or {}, uses_proxy=uses_proxy)
 
     def __enter__(self) -> HttpApi:
         return self
@@ -205,23 +205,14 @@ class HttpApi:
             ProviderError: When the answer is not a 200 with a JSON object, after all retries.
         """
         request = self._request_text(path, params, page_number)
-        timeout = (self._options.connect_timeout_seconds, self._options.read_timeout_seconds)
-        response: requests.Response | None = None
-        unanswered = ("", "", "")
-        try:
-            response = self._session.get(
-                self._base_url + path, params=list(params), timeout=timeout, allow_redirects=False
-            )
-        except requests.RequestException as error:
-            unanswered = self._explain_silence(error)
-        if response is None:
-            what, answered, do = unanswered
+        response = self._session.get(self._base_url + path, params)
+        if isinstance(response, Silence):
             raise ProviderError(
                 self.source_name,
-                what,
+                response.what,
                 request=request,
-                answered=answered,
-                do=do,
+                answered=self._quote(response.answered),
+                do=response.do,
                 is_transient=True,
             )
         if response.status_code != 200:
@@ -377,71 +368,6 @@ class HttpApi:
             "the provider refused the request",
             "check the configuration of this source against what the provider answered",
         )
-
-    def _explain_silence(self, error: requests.RequestException) -> tuple[str, str, str]:
-        """Return what happened, what was answered and what to do, when there is no complete answer."""
-        options = self._options
-        cause: object = error.args[0] if error.args else error
-        attempts = ""
-        if isinstance(cause, MaxRetryError):
-            cause = cause.reason
-            attempts = f", {options.retries + 1} attempts"
-        detail = self._quote(str(cause))
-        if isinstance(error, requests.exceptions.SSLError) or isinstance(cause, SSLError):
-            return (
-                "no trusted connection to the provider",
-                f"nothing: {detail}",
-                "check the certificates of this machine (REQUESTS_CA_BUNDLE) and of the proxy on the way",
-            )
-        if isinstance(error, requests.ConnectTimeout):
-            waited = options.connect_timeout_seconds
-            return (
-                "no connection to the provider in time",
-                f"nothing within {waited:g} s{attempts}",
-                "check the network and the base URL, or raise http.connect_timeout_seconds",
-            )
-        if isinstance(error, requests.ReadTimeout) or isinstance(cause, ReadTimeoutError):
-            waited = options.read_timeout_seconds
-            return (
-                "the provider did not answer in time",
-                f"nothing within {waited:g} s{attempts}",
-                "pull again later, pull a shorter window, or raise http.read_timeout_seconds",
-            )
-        if isinstance(error, requests.exceptions.ChunkedEncodingError | requests.exceptions.ContentDecodingError):
-            return "the answer broke off", f"a part: {detail}", "pull again; nothing of this pull has landed"
-        return (
-            "no usable answer from the provider",
-            detail,
-            "check the network, the proxy and the base URL, then pull again",
-        )
-
-
-def _session(key: ApiKey, options: HttpOptions, headers: Mapping[str, str]) -> requests.Session:
-    retry = Retry(
-        total=options.retries,
-        other=0,  # a certificate that is not trusted will not be trusted a second later
-        status_forcelist=RETRIED_STATUSES,
-        allowed_methods=frozenset({"GET"}),
-        backoff_factor=options.backoff_seconds,
-        backoff_max=options.max_wait_seconds,
-        retry_after_max=options.max_wait_seconds,
-        respect_retry_after_header=True,
-        raise_on_status=False,  # the last answer is quoted
-    )
-    session = requests.Session()
-    adapter = HTTPAdapter(max_retries=retry)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    session.auth = _KeyAuth(key)
-    session.headers.update({"User-Agent": _user_agent(), "Accept": "application/json", **headers})
-    return session
-
-
-def _user_agent() -> str:
-    try:
-        return f"trueup/{version('trueup')}"
-    except PackageNotFoundError:
-        return "trueup"
 
 
 def _refuse_constant(literal: str) -> NoReturn:

@@ -227,7 +227,7 @@ def test_a_netrc_entry_does_not_replace_the_key(monkeypatch: pytest.MonkeyPatch,
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
     with api("https://provider.example") as acme:
-        prepared = acme._session.prepare_request(requests.Request("GET", "https://provider.example/v1/bill"))
+        prepared = acme._session._session.prepare_request(requests.Request("GET", "https://provider.example/v1/bill"))
     assert prepared.headers["Authorization"] == f"Bearer {KEY}"
 
 
