@@ -31,7 +31,7 @@ from orchestration.settings import PROJECT_ROOT
 console = Console()
 
 _ROUNDS = 3
-"""How often a short run is measured; the best counts. (lab) On a throttled machine the same run takes 27 to 37 s."""
+"""How often a short run is measured; the best counts. (lab) The same run takes 28 to 31 s."""
 
 _SOURCE = """type: orchestration.components.SourceComponent
 attributes:
