@@ -32,13 +32,14 @@ from dashboards.filters import Basis, Days, Filters
 from dashboards.publication import Publication, Snapshot, build_query
 from orchestration.explain.change import Period, explain_change
 from orchestration.publishing.catalogue import Catalogue, PublishedFile, PublishedMart, read_catalogue
-from orchestration.publishing.marts import Shape
+from orchestration.publishing.marts import PublicMarts, Shape, read_public_marts
 from orchestration.publishing.marts_file import build_marts_file
 from orchestration.publishing.parquet import Wanted, write_slices
 from orchestration.publishing.slices import Slice, Slicing
 from orchestration.publishing.versions import marts_path, new_version, switch
 from orchestration.settings import Settings
 from orchestration.sql import identifier, literal
+from orchestration.warehouse.project import project_manifest
 
 DAYS = 365
 WRITTEN_CUBE_DAYS = 14
@@ -64,16 +65,6 @@ PAGES = {
     "requests": """dearest_requests""",
 }
 """The queries of each page."""
-
-SORTED = {
-    CUBE: ("tenant_id", "feature"),
-    "unit_economics_by_tenant_feature_day": ("tenant_id", "usage_date"),
-    "llm_usage_by_tenant_model_day": ("tenant_id", "usage_date"),
-}
-"""As `meta.published_order` has them."""
-
-_LARGEST_FIRST = {FACT: "list_cost_usd"}
-"""As `meta.published_largest_first` has them."""
 
 # A cell is a day, tenant, feature and model; attempts fall off with the tenant's number, and every day differs.
 _CELLS = f"""
@@ -148,8 +139,9 @@ class Timing:
 class _Scale:
     """The published folder that is generated."""
 
-    def __init__(self, shapes: dict[str, Shape], published: Path):
+    def __init__(self, public: PublicMarts, shapes: dict[str, Shape], published: Path):
         self.published = published
+        self._public = {mart.name: mart for mart in public.marts}
         self._shapes = shapes
         self._connection = duckdb.connect()
         self._connection.execute("set TimeZone = 'UTC'")
@@ -184,9 +176,10 @@ class _Scale:
             )
         found = self._connection.execute(f"select {shape.slicing.expression}, count(*) from written group by all")
         counts: dict[Slice, int] = dict(found.fetchall())
-        order = SORTED.get(mart, ("usage_date",) if shape.slicing is Slicing.MONTH else ())
+        public = self._public[mart]
+        order = public.order or (("usage_date",) if shape.slicing is Slicing.MONTH else ())
         staging = self.published / ".staging"
-        wanted = Wanted("written", shape, counts, staging / mart, order, _LARGEST_FIRST.get(mart))
+        wanted = Wanted("written", shape, counts, staging / mart, order, public.largest_first)
         self._connection.execute("set preserve_insertion_order = false")  # as a publication has it
         slices = write_slices(self._connection, {mart: wanted})[mart]
         self._connection.execute("reset preserve_insertion_order")
@@ -245,13 +238,13 @@ def _filler(name: str, type_: str, given: set[str]) -> str:
     return "''" if type_ == "VARCHAR" else "null"
 
 
-def generate(base: Path, published: Path) -> _Scale:
-    """Write the marts in the shapes of the newest version of `base`."""
-    catalogue = read_catalogue(base / "marts.duckdb")
+def generate(settings: Settings, published: Path) -> _Scale:
+    """Write the marts in the shapes of the newest version of an installation, as its project has them published."""
+    catalogue = read_catalogue(settings.published / "marts.duckdb")
     if catalogue is None:
-        sys.exit(f"nothing is published in {base}; run `make run` first")
+        sys.exit(f"nothing is published in {settings.published}; run `make run` first")
     shapes = {name: mart.shape for name, mart in catalogue.marts.items()}
-    scale = _Scale(shapes, published)
+    scale = _Scale(read_public_marts(project_manifest(settings).path), shapes, published)
     step("the daily cube", lambda: scale.write(CUBE, f"({_CELLS}) where attempts_count > 0", _CUBE_VALUES))
     scale.repeat_days(CUBE, DAYS)
     scale.open_view(CUBE)
@@ -520,7 +513,7 @@ def main() -> None:
     into = (arguments.into or settings.home / "bench_dashboards").absolute()
     published = into / "published"
     if not (published / "marts.duckdb").exists():
-        generate(settings.published, published)
+        generate(settings, published)
     publication = Publication(published, threads=2)
     with publication.open() as snapshot:
         info = dict(snapshot.connection.execute("select mart, row_count from published_info").fetchall())

@@ -1,8 +1,7 @@
 """Runs of jobs in this process, stored where the Dagster UI finds them.
 
 Belongs here: loading the definitions, executing jobs over a range of days, saying what failed. Does not
-belong
-here: drawing progress (`terminal`) and the command line.
+belong here: drawing progress (`terminal`) and the command line.
 """
 
 from __future__ import annotations
