@@ -8,6 +8,20 @@ compared with are rows of alert_rules.csv and alert_rule_overrides.csv.
   {{ return(60) }}
 {%- endmacro -%}
 
+{#- The days that a run builds and those after them that change with them, and before these what `rule` compares them with. -#}
+{%- macro days_of_rule(column, rule) -%}
+  {{ between_built_days(column, -longest_baseline_days(), days_after()) }}
+  and {{ column }} >= (
+    -- A date: compared with a timestamp, days are read and thrown away instead of skipped (0.13 s against 0.05 s).
+    select
+      cast(
+        {{ first_built_day() }} - max(greatest(rules.window_days, coalesce(rules.noise_days, 0))) * interval '1 day' as date
+      )
+    from {{ ref('stg_alert_rules__rules') }} as rules
+    where rules.alert_rule = '{{ rule }}'
+  )
+{%- endmacro -%}
+
 {#-
 Each row of `days` (usage_date, one row a day of `key`) with the sums of `columns` over the window_days of `rule` before it,
 as earlier_<column>. The day is never in its own baseline, and a day without a row adds nothing.

@@ -8,7 +8,7 @@ this way (one lab, 2 slow cores).
 -#}
 
 {%- materialization table, adapter='duckdb' -%}
-  {%- do build_table() -%}
+  {%- do build_table(compiled_code) -%}
   {{ return({'relations': [this.incorporate(type='table')]}) }}
 {%- endmaterialization -%}
 
@@ -19,7 +19,7 @@ this way (one lab, 2 slow cores).
   {%- endif -%}
   {%- set existing = load_cached_relation(this) -%}
   {%- if existing is none or not existing.is_table or should_full_refresh() -%}
-    {%- do build_table() -%}
+    {%- do build_table(days_in_order(compiled_code)) -%}
   {%- else -%}
     {%- set columns = get_quoted_csv(adapter.get_columns_in_relation(this) | map(attribute='name')) -%}
     {%- call statement('main') -%}
@@ -29,7 +29,7 @@ this way (one lab, 2 slow cores).
       insert into {{ this }} ({{ columns }})
       select {{ columns }}
       from (
-        {{ compiled_code }}
+        {{ days_in_order(compiled_code) }}
       ) as days;
     {%- endcall -%}
     {%- do adapter.commit() -%}
@@ -37,14 +37,27 @@ this way (one lab, 2 slow cores).
   {{ return({'relations': [this.incorporate(type='table')]}) }}
 {%- endmaterialization -%}
 
-{%- macro build_table() -%}
+{#-
+Day after day, so that a condition on days skips the row groups of other days: a year that is built at once lies in no order,
+and each of its row groups then holds the whole year. It takes a second of processor time for 460,000 rows of 47 columns.
+Tables with a row for each request or operation are many times as long and read a day at a time as they are built:
+`meta.is_unsorted`.
+-#}
+{%- macro days_in_order(rows) -%}
+  {{ rows }}
+  {%- if not config.get('meta', {}).get('is_unsorted') %}
+  order by usage_date
+  {%- endif -%}
+{%- endmacro -%}
+
+{%- macro build_table(rows) -%}
   {%- set existing = load_cached_relation(this) -%}
   {%- if existing is not none and not existing.is_table -%}
     {%- do adapter.drop_relation(existing) -%}
   {%- endif -%}
   {%- call statement('main') -%}
     create or replace table {{ this }} as (
-      {{ compiled_code }}
+      {{ rows }}
     );
   {%- endcall -%}
   {#- Of the table that stands, before the commit: a breach rolls it back. -#}

@@ -19,6 +19,12 @@ Without a window (unit tests, docs, a plain dbt build) the predicates are true a
   {{ between_built_days(column, offset_days, offset_days) }}
 {%- endmacro -%}
 
+{#- The first day that this run builds; the first of all days where it builds everything. -#}
+{%- macro first_built_day() -%}
+  {%- set start = invocation_args_dict.get('event_time_start') -%}
+  {{ built_day(start, 0) if start else "cast('1970-01-01' as date)" }}
+{%- endmacro -%}
+
 {#- From the first day + `first_offset` to the last day + `last_offset`. -#}
 {%- macro between_built_days(column, first_offset, last_offset) -%}
   {#- Not `flags`: dbt gives it a fixed list of names, and every other name is undefined there, silently. -#}

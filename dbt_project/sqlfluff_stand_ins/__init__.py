@@ -30,6 +30,11 @@ def between_built_days(column: str, *_: object) -> str:
     return f"{column} = current_date"
 
 
+def days_of_rule(column: str, *_: object) -> str:
+    """The predicate that bounds an alert rule to the days that it compares."""
+    return f"{column} = current_date"
+
+
 def days_after() -> int:
     """Any number of days."""
     return 7

@@ -50,7 +50,11 @@ def publishing() -> dg.Definitions:
             if is_current and not config.force and (settings.published / "marts.duckdb").exists():
                 return dg.MaterializeResult(metadata={"unchanged": True})
             changed = None if config.force else stale_days(state.days, state.published_days)
-            result = publish(settings.warehouse, settings.published, manifest.path, changed)
+            # What is rolled up is noted as it is (orchestration/warehouse).
+            rolled_up_days = None if config.force else ()
+            result = publish(
+                settings.warehouse, settings.published, manifest.path, changed, rolled_up_dates=rolled_up_days
+            )
             replace(state.with_part(PUBLISHED_PART, wanted), published_days=state.days).save(settings.warehouse_state)
         return dg.MaterializeResult(metadata={"unchanged": False, "version": result.version})
 

@@ -31,6 +31,8 @@ class PublicMart:
         name: Its name in `marts.duckdb` and of its folder.
         source: Database, schema and identifier in the warehouse.
         is_daily: Built by UTC day, because its `event_time` is `usage_date`.
+        days_after: Of a roll-up that replaces the days of a run: how many days behind them it replaces too
+            (`config.meta.days_after`); None where any row may be new.
         totals_relation: Quoted name of the model that `config.meta.published_totals` names: a roll-up by
             `usage_date`, whose sums of money must be those of this mart; None to sum the mart itself.
         order: Columns that `config.meta.published_order` names: readers who ask for some values of the first find
@@ -44,6 +46,7 @@ class PublicMart:
     name: str
     source: tuple[str, str, str]
     is_daily: bool
+    days_after: int | None
     totals_relation: str | None
     order: tuple[str, ...]
     largest_first: str | None
@@ -202,6 +205,7 @@ def _public_mart(node: Mapping[str, Any], relations: Mapping[str, tuple[str, str
         name=name,
         source=_source(node),
         is_daily=event_time is not None,
+        days_after=_meta(node).get("days_after", 0) if node["config"].get("materialized") == "incremental" else None,
         totals_relation=None if totals is None else _quoted(relations[totals]),
         order=tuple(_meta(node).get("published_order") or ()),
         largest_first=_meta(node).get("published_largest_first"),

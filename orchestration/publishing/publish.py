@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from orchestration.publishing.catalogue import (
     files_of,
     read_catalogue,
 )
-from orchestration.publishing.changed_days import forget_days, note_changed_days, noted_days
+from orchestration.publishing.changed_days import Changed, forget_days, note_changed_days, noted_days
 from orchestration.publishing.errors import PublishError
 from orchestration.publishing.evidence import Evidence, collect_evidence, collect_fingerprints
 from orchestration.publishing.marts import PublicMart, Shape, read_public_marts, read_roll_up, read_shape
@@ -130,20 +130,22 @@ def publish(
     manifest_json: Path,
     changed_dates: Collection[date] | None,
     *,
+    rolled_up_dates: Collection[date] | None = None,
     now: Callable[[], datetime] = utc_now,
     memory_limit: str = "600MB",
 ) -> PublishResult:
     """Publish the public marts of the warehouse; publish nothing when no row changed.
 
     Must not run while dbt writes. Days that `note_changed_days` has noted are looked at in any case. Marts
-    that are new, or whose columns changed, are published whole. A published file that was lost or cut off is
-    written again.
+    that are new, or whose columns changed, are published whole; what is neither built nor rolled up by day is
+    compared whole. A published file that was lost or cut off is written again.
 
     Args:
         warehouse: The DuckDB file that dbt builds; opened read-only.
         published: The folder that readers open; made when missing.
         manifest_json: dbt's manifest; public is every model with `config.meta.published: true`.
         changed_dates: UTC days whose rows may have changed since the last publication; None for all.
+        rolled_up_dates: The same of roll-ups that replace the days of a run.
         now: The clock.
         memory_limit: DuckDB's limit; the process takes about 200 MB more.
 
@@ -153,6 +155,7 @@ def publish(
     """
     published = published.absolute()
     note_changed_days(published, changed_dates)
+    note_changed_days(published, rolled_up_dates, Changed.ROLL_UPS)
     with publishing_lock(published):
         remove_unfinished(published)
         try:
@@ -165,7 +168,7 @@ def _publish(
     warehouse: Path, published: Path, manifest_json: Path, now: Callable[[], datetime], config: DuckDBConfig
 ) -> PublishResult:
     public = read_public_marts(manifest_json)
-    days = noted_days(published)
+    days = {what: noted_days(published, what) for what in Changed}
     current = current_version(published)
     previous = read_catalogue(marts_path(published, current)) if current else None
     with _open_warehouse(warehouse, public.database, config, published) as connection:
@@ -173,7 +176,7 @@ def _publish(
             connection, lambda session, mart: _plan(session, mart, previous, published, days), public.marts
         )
         if previous and _is_unchanged(previous, plans):
-            forget_days(published, days)
+            _forget(published, days)
             marts = tuple(_result(plan, previous.marts[plan.mart.name]) for plan in plans)
             return PublishResult(previous.version, previous.version, marts)
         moment = now()
@@ -193,7 +196,7 @@ def _publish(
     install(marts_file, marts_path(published, name))
     switch(published, name)
     close_staging(staging)
-    forget_days(published, days)
+    _forget(published, days)
     return PublishResult(
         version=name,
         previous_version=current,
@@ -219,6 +222,11 @@ def _open_warehouse(
         yield connection
 
 
+def _forget(published: Path, days: Mapping[Changed, Collection[date] | None]) -> None:
+    for what, seen in days.items():
+        forget_days(published, seen, what)
+
+
 def _is_unchanged(previous: Catalogue, plans: Collection[_MartPlan]) -> bool:
     same_marts = set(previous.marts) == {plan.mart.name for plan in plans}
     return same_marts and not any(plan.is_changed for plan in plans)
@@ -229,21 +237,20 @@ def _plan(
     mart: PublicMart,
     previous: Catalogue | None,
     published: Path,
-    days: Collection[date] | None,
+    days: Mapping[Changed, Collection[date] | None],
 ) -> _MartPlan:
     shape = read_shape(connection, mart)
     before = previous.marts.get(mart.name) if previous else None
     if before is not None and not shape.has_comparable_rows(before.shape):
         before = None
-    if before is None or shape.slicing is not Slicing.DAY:
-        days = None
+    slices = None if before is None else _changed_slices(mart, shape.slicing, days)
     published_slices: dict[Slice, PublishedFile] = dict(before.files) if before else {}
     damaged = {s for s, file in published_slices.items() if not file.is_intact(published)}
-    if days is not None:
-        days = {*days, *(s for s in damaged if s is not None)}
-    looked_at = {s: file for s, file in published_slices.items() if days is None or s in days}
+    if slices is not None:
+        slices |= damaged
+    looked_at = {s: file for s, file in published_slices.items() if slices is None or s in slices}
     roll_up = read_roll_up(connection, mart, shape)
-    found = collect_evidence(connection, mart.relation, shape, days, rolled_up=roll_up)
+    found = collect_evidence(connection, mart.relation, shape, slices, rolled_up=roll_up)
     if shape.slicing is Slicing.DAY and None in found:
         raise PublishError(f"{mart.name} has {found[None].row_count} rows without a {DAY_COLUMN}; mend the model")
     same_evidence = [s for s, file in looked_at.items() if s not in damaged and file.shows(found.get(s))]
@@ -262,6 +269,20 @@ def _plan(
         removed=removed,
         is_reshaped=before is None or shape != before.shape,
     )
+
+
+def _changed_slices(
+    mart: PublicMart, slicing: Slicing, days: Mapping[Changed, Collection[date] | None]
+) -> set[Slice] | None:
+    """Return the slices that hold days which may have changed; None when each of them may."""
+    if slicing is Slicing.DAY:
+        changed = days[Changed.FACTS]
+        return None if changed is None else set(slicing.holding(changed))
+    rolled_up = days[Changed.ROLL_UPS]
+    if slicing is Slicing.WHOLE or mart.days_after is None or rolled_up is None:
+        return None
+    replaced = (day + timedelta(days=ahead) for day in rolled_up for ahead in range(mart.days_after + 1))
+    return set(slicing.holding(replaced))
 
 
 def _same_rows(

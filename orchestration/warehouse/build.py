@@ -21,6 +21,7 @@ from pydantic import Field
 
 from orchestration.connectors.base import Window
 from orchestration.partitions import ONE_DAY, days_of_step
+from orchestration.publishing.changed_days import Changed, note_changed_days
 from orchestration.runtime import progress
 from orchestration.settings import Settings
 from orchestration.warehouse.args import build_arguments
@@ -148,6 +149,7 @@ def build_rollup(context: dg.AssetExecutionContext, manifest: DbtManifest, confi
             results: Sequence[NodeResult] = ()
         else:
             window = _days_to_roll_up(state, inputs, selection, force=config.force)
+            note_changed_days(settings.published, window and window.days(), Changed.ROLL_UPS)
             done = state.with_part(DbtOp.ROLLUP, wanted).with_part(_EVERY_DAY, inputs.rollup_without_days)
             results = _rebuild(
                 context,

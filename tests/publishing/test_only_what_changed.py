@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy_warehouse import CUBE, FACT, ROLL_UP, ToyWarehouse, assert_same_rows, day, mart, read, run
 
-from orchestration.publishing.changed_days import note_changed_days, noted_days
+from orchestration.publishing.changed_days import Changed, note_changed_days, noted_days
+from orchestration.publishing.publish import publish
 
 
 def test_a_run_that_changes_nothing_publishes_nothing(toy):
@@ -106,6 +107,30 @@ def test_a_noted_day_is_published_by_whichever_run_comes_next(toy):
     toy.set_days({day(0): [("acme", "9")], day(2): [("acme", "9")]})
     assert mart(run(toy, {day(2)}), FACT).slices_written == (day(0), day(2))
     assert noted_days(toy.published) == set()
+
+
+def test_of_a_roll_up_that_replaces_days_the_months_of_these_and_of_the_days_behind_are_looked_at(toy):
+    january, february = day(0), day(31)
+    config = next(node for node in toy.models if node["name"] == ROLL_UP)["config"]
+    config.update(materialized="incremental", meta={"published": True, "days_after": 1})
+    toy.write_manifest()
+    toy.set_days({january: [("acme", "1")], february: [("acme", "1")]})
+    run(toy)
+    toy.execute(f"update marts.{ROLL_UP} set feature = 'draft'")
+
+    def months(*days):
+        result = publish(toy.path, toy.published, toy.manifest, set(), rolled_up_dates=days)
+        return mart(result, ROLL_UP).slices_written
+
+    assert months() == ()
+    assert months(day(29)) == (january,)
+    note_changed_days(toy.published, {day(30)}, Changed.ROLL_UPS)
+    assert months() == (february,)
+    assert noted_days(toy.published, Changed.ROLL_UPS) == set()
+    assert_same_rows(toy)
+    toy.execute(f"update marts.{ROLL_UP} set feature = 'search'")
+    note_changed_days(toy.published, None, Changed.ROLL_UPS)
+    assert months(day(0)) == (january, february)
 
 
 def test_a_view_that_says_something_else_is_published_whole(toy):

@@ -19,7 +19,7 @@ from random_bills import Cell, Logged, ProviderDay, class_in_warehouse
 UNIT = Decimal("1e-12")
 
 _INPUTS = ("marts.fct_provider_charges", "marts.fct_provider_usage", "intermediate.int_llm_requests__attributed")
-_VIEWS = ("fct_llm_requests", "llm_usage_by_tenant_feature_model_day")
+_VIEWS = ("fct_llm_requests", "llm_usage_by_tenant_feature_model_day", "unit_economics_by_model_day")
 _TABLES = (
     "int_usages__keyed",
     "int_charges__keyed",

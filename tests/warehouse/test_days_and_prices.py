@@ -166,6 +166,13 @@ def test_a_build_of_some_days_touches_no_other(august: Company, empty_company: C
     assert {row["usage_date"] for row in facts(other)["fct_operations"]} == {CUT}
 
 
+def test_days_that_are_built_at_once_lie_one_after_the_other(august: Company) -> None:
+    """A year in no order puts all its days into each row group, and a condition on days then skips none."""
+    for table in ("llm_usage_by_tenant_feature_model_day", "outcomes_by_tenant_feature_day", *ROLLED_UP_BY_DAY):
+        days = [row["usage_date"] for row in august.query(f"select usage_date from marts.{table} order by rowid")]
+        assert days == sorted(days), table
+
+
 def test_twice_is_once_and_any_order_of_days_gives_the_same_facts(
     august: Company, empty_company: Company, tmp_path: Path
 ) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import duckdb
 import pytest
-from harness import Company
+from harness import ONE_DAY, Company, moment, request
 
+from orchestration.connectors.base import Window
 from orchestration.explain.change import ExplainError, Period, explain_change
 
 DAY = date(2026, 10, 9)
@@ -29,6 +31,25 @@ def test_an_alert_says_what_drove_it(grown: Company) -> None:
     assert alert["top_drivers"] == (
         "acme +$36.00 vs its 7-day mean: 100 % prompt growth in draft since release 2026.10.2"
     )
+
+
+def test_an_alert_is_explained_again_when_a_day_that_it_is_compared_with_changes(
+    grown: Company, tmp_path: Path
+) -> None:
+    """In any order of days the drivers are those of one build; an alert that is no more has none."""
+    company = grown.copy(tmp_path / "company")
+    drivers = "select * from marts.spend_drivers_by_alert order by all"
+    before = company.query(drivers)
+    company.roll_up(window=Window(DAY, DAY + ONE_DAY))
+    assert company.query(drivers) == before
+    week_before = [moment(FIRST_DAY, 20 + number / 100) for number in range(70)]
+    company.land("llm_requests", [request(at, input_tokens=3_300_000, output_tokens=0) for at in week_before])
+    company.build(FIRST_DAY)
+    company.roll_up(window=Window(FIRST_DAY, FIRST_DAY + ONE_DAY))
+    assert company.value("select count(*) from marts.alerts where alert_rule = 'tenant_spend_spike'") == 0
+    day_by_day = company.query(drivers)
+    company.roll_up()
+    assert company.query(drivers) == day_by_day != before
 
 
 def test_explain_says_what_the_alert_says(marts: duckdb.DuckDBPyConnection) -> None:

@@ -16,7 +16,7 @@ newest as (
   select
     max(usage_date) as last_date,
     (select max(tables.newest_pulled_at) from tables) as last_pulled_at
-  from {{ ref('llm_usage_by_tenant_feature_model_day') }}
+  from {{ ref('unit_economics_by_model_day') }}
 ),
 
 measured as (

@@ -7,7 +7,7 @@ with days as (
     sum(output_tokens) as output_tokens,
     sum(succeeded_attempts_count) as answered_calls_count
   from {{ ref('llm_usage_by_tenant_feature_model_day') }}
-  where operation_name = 'chat' and {{ between_built_days('usage_date', -longest_baseline_days(), days_after()) }}
+  where operation_name = 'chat' and {{ days_of_rule('usage_date', 'output_drift') }}
   group by usage_date, feature
 ),
 

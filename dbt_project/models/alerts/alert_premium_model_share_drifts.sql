@@ -16,7 +16,7 @@ with days as (
     ) as premium_output_tokens,
     {{ value_at_max('model', 'case when priced_output_tokens > 0 then output_cost_usd end') }} as dearest_model
   from {{ ref('llm_usage_by_tenant_feature_model_day') }}
-  where {{ between_built_days('usage_date', -longest_baseline_days(), days_after()) }}
+  where {{ days_of_rule('usage_date', 'premium_model_share_drift') }}
   group by usage_date, feature
 ),
 

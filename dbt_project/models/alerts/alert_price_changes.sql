@@ -5,7 +5,7 @@ with used as (
     model,
     min(usage_date) as first_date,
     max(usage_date) as last_date
-  from {{ ref('llm_usage_by_tenant_feature_model_day') }}
+  from {{ ref('unit_economics_by_model_day') }}
   group by provider, model
 ),
 

@@ -1,15 +1,16 @@
 -- One row per tenant or feature and day of which this day and the day before are all but silent, where the same two days of
 -- every one of the weeks before were busy. Compared weekday by weekday, so that a quiet weekend is no silence.
 with attempts as (
-  {%- for kind, column in {'tenant': 'tenant_id', 'feature': 'feature'}.items() %}
+  {%- for kind, column, days in [
+    ('tenant', 'tenant_id', ref('unit_economics_by_tenant_day')), ('feature', 'feature', ref('unit_economics_by_feature_day')),
+  ] %}
   select
     '{{ kind }}' as scope_kind,
     {{ column }} as scope_id,
     usage_date,
-    sum(attempts_count) as attempts_count
-  from {{ ref('llm_usage_by_tenant_feature_model_day') }}
-  where {{ column }} <> 'unattributed'
-  group by 1, 2, 3
+    attempts_count
+  from {{ days }}
+  where {{ column }} <> 'unattributed' and attempts_count > 0
   {% if not loop.last %}union all{% endif %}
   {%- endfor %}
 ),

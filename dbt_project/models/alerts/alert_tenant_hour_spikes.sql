@@ -7,7 +7,7 @@ with hours as (
   from {{ ref('int_tenant_hours__summed') }} as seen
   where
     seen.tenant_id <> 'unattributed'
-    and {{ between_built_days('seen.usage_date', -longest_baseline_days(), days_after()) }}
+    and {{ days_of_rule('seen.usage_date', 'tenant_hour_spike') }}
 ),
 
 -- An hour without a request has the sum of the hour before it.

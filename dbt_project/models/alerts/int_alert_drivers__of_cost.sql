@@ -2,8 +2,12 @@
 -- the days before. Most alerts compare their day with the mean of the seven days before it; one about a release with the week
 -- before that release, one about settled days with as many before them, one about a budget the month so far with as many days
 -- before the month, and what moved the budget itself is a driver beside the others. How much a feature was used, and by whom,
--- explains no rate.
-{{ config(materialized='view') }}
+-- explains no rate. Kept from run to run: an alert is explained again only when a day that it is compared with has changed.
+{{ config(
+  materialized='incremental',
+  incremental_strategy='window',
+  meta={'days_after': 2 * longest_baseline_days() + var('outcome_grace_days')}
+) }}
 with alerts as (
   select
     breaches.alert_rule,
@@ -27,9 +31,10 @@ with alerts as (
       rules.explained_by in ('cost', 'rate', 'budget')
       or (rules.explained_by = 'bill' and breaches.scope_kind = 'org')
     )
+    and {{ between_built_days('breaches.usage_date', 0, days_after()) }}
     and breaches.usage_date > (
-      select max(cube.usage_date) - interval '{{ var('explained_days') }} days'
-      from {{ ref('llm_usage_by_tenant_feature_model_day') }} as cube
+      select max(days.usage_date) - interval '{{ var('explained_days') }} days'
+      from {{ ref('unit_economics_by_model_day') }} as days
     )
 ),
 
@@ -54,26 +59,20 @@ regressions as (
   where alerts.alert_rule = 'feature_token_regression'
 ),
 
-scopes as (
-  select
-    tenant_id,
-    feature,
-    provider,
-    provider || '/' || model as model_id,
-    min(usage_date) as first_date
-  from {{ ref('llm_usage_by_tenant_feature_model_day') }}
-  group by 1, 2, 3, 4
-),
-
 first_days as (
-  {%- for kind, column in {
-    'tenant': 'tenant_id', 'feature': 'feature', 'provider': 'provider', 'model': 'model_id', 'org': "''"
-  }.items() %}
+  {%- for kind, column, days in [
+    ('tenant', 'tenant_id', ref('unit_economics_by_tenant_day')),
+    ('feature', 'feature', ref('unit_economics_by_feature_day')),
+    ('provider', 'provider', ref('unit_economics_by_model_day')),
+    ('model', "provider || '/' || model", ref('unit_economics_by_model_day')),
+    ('org', "''", ref('unit_economics_by_model_day')),
+  ] %}
   select
     '{{ kind }}' as scope_kind,
     {{ column }} as scope_id,
-    min(first_date) as first_date
-  from scopes
+    min(usage_date) as first_date
+  from {{ days }}
+  where attempts_count > 0
   group by 2
   {% if not loop.last %}union all{% endif %}
   {%- endfor %}
@@ -195,7 +194,7 @@ periods as (
     compared.cell_scope_id,
     days.usage_date,
     days.usage_date >= compared.current_first_date as is_current
-  from (select distinct usage_date from {{ ref('llm_usage_by_tenant_feature_model_day') }}) as days
+  from (select distinct usage_date from {{ ref('unit_economics_by_model_day') }}) as days
   inner join compared
     on
       days.usage_date between compared.baseline_first_date and compared.current_last_date
@@ -210,7 +209,8 @@ usage as (
   from {{ ref('llm_usage_by_tenant_feature_model_day') }} as cube
   inner join periods on cube.usage_date = periods.usage_date
   where
-    periods.cell_scope_id = case periods.cell_scope_kind
+    cube.usage_date >= (select min(compared.baseline_first_date) from compared)
+    and periods.cell_scope_id = case periods.cell_scope_kind
       when 'tenant' then cube.tenant_id
       when 'feature' then cube.feature
       when 'provider' then cube.provider
@@ -227,7 +227,8 @@ operations as (
   from {{ ref('operations_by_tenant_feature_day') }} as operations
   inner join periods on operations.usage_date = periods.usage_date
   where
-    periods.cell_scope_id = case periods.cell_scope_kind
+    operations.usage_date >= (select min(compared.baseline_first_date) from compared)
+    and periods.cell_scope_id = case periods.cell_scope_kind
       when 'tenant' then operations.tenant_id
       when 'feature' then operations.feature
       else periods.cell_scope_id

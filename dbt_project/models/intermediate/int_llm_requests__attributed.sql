@@ -1,7 +1,13 @@
 -- Whose call it was, what it was part of, and on which day it counts. The only place where a request is written.
 -- A missing tenant or feature becomes the visible name `unattributed`. Two observers may put one call on either side
 -- of midnight; it then counts on the day on which it was first seen.
-{{ config(materialized='incremental', incremental_strategy='window', event_time='usage_date', tags=['daily']) }}
+{{ config(
+  materialized='incremental',
+  incremental_strategy='window',
+  event_time='usage_date',
+  tags=['daily'],
+  meta={'is_unsorted': true}
+) }}
 {%- set overlap = var('midnight_overlap_minutes') %}
 with seen_just_before as (
   select distinct

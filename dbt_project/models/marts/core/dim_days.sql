@@ -1,7 +1,7 @@
 -- One row per UTC day of the calendar years that hold costs. BI tools join their dates to it, and MetricFlow its metrics.
 {{ config(tags=['rollup']) }}
 with known_days as (
-  select usage_date from {{ ref('llm_usage_by_tenant_feature_model_day') }}
+  select usage_date from {{ ref('unit_economics_by_model_day') }}
   union
   select usage_date from {{ ref('fct_provider_charges') }}
 ),

@@ -22,7 +22,7 @@ known_days as (
   select
     min(usage_date) as first_date,
     max(usage_date) as last_date
-  from days
+  from {{ ref('unit_economics_by_feature_day') }}
 ),
 
 releases as (

@@ -3,7 +3,7 @@
 {%- set kept_days = var('change_days') %}
 with calendar as (
   select distinct usage_date
-  from {{ ref('llm_usage_by_tenant_feature_model_day') }}
+  from {{ ref('unit_economics_by_model_day') }}
 ),
 
 known_days as (

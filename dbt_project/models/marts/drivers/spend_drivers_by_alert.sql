@@ -3,7 +3,20 @@
 -- drivers, and no amount is stated.
 {%- set alert = ['alert_rule', 'scope_kind', 'scope_id', 'usage_date'] %}
 with drivers as (
-  select * from {{ ref('int_alert_drivers__of_cost') }}
+  -- What is kept may be of an alert that is none any more, or that is explained no longer.
+  select of_cost.*
+  from {{ ref('int_alert_drivers__of_cost') }} as of_cost
+  inner join {{ ref('int_alerts__unioned') }} as breaches
+    on
+      of_cost.alert_rule = breaches.alert_rule
+      and of_cost.scope_kind = breaches.scope_kind
+      and of_cost.scope_id = breaches.scope_id
+      and of_cost.usage_date = breaches.usage_date
+  where
+    of_cost.usage_date > (
+      select max(days.usage_date) - interval '{{ var('explained_days') }} days'
+      from {{ ref('unit_economics_by_model_day') }} as days
+    )
   union all
   select * from {{ ref('int_alert_drivers__of_bills') }}
 ),

@@ -13,7 +13,7 @@ with estimated as (
     cast(sum(contracted_cost_usd) as decimal(38, 12)) as contracted_cost_usd,
     cast(sum(billed_cost_usd) as decimal(38, 12)) as allocated_cost_usd,
     cast(sum(estimated_cost_usd) as decimal(38, 12)) as estimated_cost_usd
-  from {{ ref('llm_usage_by_tenant_feature_model_day') }}
+  from {{ ref('unit_economics_by_model_day') }}
   group by usage_date, provider
 ),
 

@@ -44,7 +44,7 @@ taken as (
     usage_date,
     provider,
     cast(sum(billed_cost_usd) as decimal(38, 12)) as amount_usd
-  from {{ ref('llm_usage_by_tenant_feature_model_day') }}
+  from {{ ref('unit_economics_by_model_day') }}
   group by usage_date, provider
 ),
 

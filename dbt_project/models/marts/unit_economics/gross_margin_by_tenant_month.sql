@@ -9,7 +9,7 @@ with costs as (
     cast(sum(operations_count) as bigint) as operations_count,
     cast(sum(accepted_outcomes_count) as bigint) as accepted_outcomes_count,
     cast(sum(unpriced_attempts_count) as bigint) as unpriced_attempts_count
-  from {{ ref('unit_economics_by_tenant_feature_day') }}
+  from {{ ref('unit_economics_by_tenant_day') }}
   group by 1, 2
 ),
 

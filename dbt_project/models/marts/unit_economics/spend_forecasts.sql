@@ -3,13 +3,19 @@
 -- weeks. The bounds (90 %, normal) hold the noise of the days to come and that of the mean; the error is that of the same
 -- forecast for seven days, made on each day of the last three weeks.
 with daily as (
-  {%- for kind, scope in {'org': "''", 'provider': 'provider', 'tenant': 'tenant_id', 'feature': 'feature'}.items() %}
+  {%- for kind, scope, days in [
+    ('org', "''", ref('unit_economics_by_model_day')),
+    ('provider', 'provider', ref('unit_economics_by_model_day')),
+    ('tenant', 'tenant_id', ref('unit_economics_by_tenant_day')),
+    ('feature', 'feature', ref('unit_economics_by_feature_day')),
+  ] %}
   select
     '{{ kind }}' as scope_kind,
     {{ scope }} as scope_id,
     usage_date,
     cast(coalesce(sum(effective_cost_usd), 0) as decimal(38, 12)) as effective_cost_usd
-  from {{ ref('llm_usage_by_tenant_feature_model_day') }}
+  from {{ days }}
+  where attempts_count > 0
   group by 1, 2, 3
   {% if not loop.last %}union all{% endif %}
   {%- endfor %}

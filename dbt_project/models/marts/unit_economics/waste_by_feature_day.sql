@@ -93,6 +93,7 @@ verdicts as (
     feature,
     cast(sum(cost_in_vain_usd) as decimal(38, 12)) as cost_in_vain_usd
   from {{ ref('outcomes_by_tenant_feature_day') }}
+  where {{ between_built_days('operation_date', 0, days_after()) }}
   group by operation_date, feature
 ),
 
