@@ -40,8 +40,8 @@ this way (one lab, 2 slow cores).
 {#-
 Day after day, so that a condition on days skips the row groups of other days: a year that is built at once lies in no order,
 and each of its row groups then holds the whole year. It takes a second of processor time for 460,000 rows of 47 columns.
-Tables with a row for each request or operation are many times as long and read a day at a time as they are built:
-`meta.is_unsorted`.
+Tables with a row for each request, operation or verdict are many times as long, and one run builds no more of them than fits
+into memory: `meta.is_unsorted`.
 -#}
 {%- macro days_in_order(rows) -%}
   {{ rows }}

@@ -105,7 +105,7 @@ class Shape:
         description: Of the mart.
         columns: In their order.
         view_hash: Hash of the SQL when the mart is a view in the warehouse and cut by day, else None: when it
-            changes, every day may have changed. Other marts are compared whole in any case.
+            changes, every day may have changed. Of a roll-up that replaces days, the build notes that they all may.
     """
 
     slicing: Slicing

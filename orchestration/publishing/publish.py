@@ -277,12 +277,12 @@ def _changed_slices(
     """Return the slices that hold days which may have changed; None when each of them may."""
     if slicing is Slicing.DAY:
         changed = days[Changed.FACTS]
-        return None if changed is None else set(slicing.holding(changed))
+        return None if changed is None else slicing.holding(changed)
     rolled_up = days[Changed.ROLL_UPS]
     if slicing is Slicing.WHOLE or mart.days_after is None or rolled_up is None:
         return None
     replaced = (day + timedelta(days=ahead) for day in rolled_up for ahead in range(mart.days_after + 1))
-    return set(slicing.holding(replaced))
+    return slicing.holding(replaced)
 
 
 def _same_rows(

@@ -3,9 +3,9 @@
 Belongs here: the three ways, and their SQL. Does not belong here: writing, and deciding what is written.
 
 A slice is the unit that is compared, written and verified. Facts are built by day and published by day. Roll-ups are
-published by month: (lab) to publish one more day of a roll-up of 155,000 rows (85 tenants x 5
-features x 365 days, 55 columns) takes 2.4 s of CPU whole and 0.2 s by month, and a view over a year of months opens 12
-files where one over days opens 365.
+published by month: (lab) to publish one more day of a roll-up of 155,000 rows (85 tenants x 5 features x 365 days, 55
+columns) takes 2.4 s of CPU whole and 0.2 s by month, and a view over a year of months opens 12 files where one over
+days opens 365.
 """
 
 from __future__ import annotations
@@ -64,9 +64,9 @@ class Slicing(StrEnum):
             clauses.append(f"{DAY_COLUMN} is null")
         return f"({' or '.join(clauses)})" if clauses else "false"
 
-    def holding(self, days: Iterable[date]) -> set[date]:
-        """Return the slices in which these days lie; of a mart that is cut into some."""
-        return set(days) if self is Slicing.DAY else {day.replace(day=1) for day in days}
+    def holding(self, days: Iterable[date]) -> set[Slice]:
+        """Return the slices in which these days lie."""
+        return {{Slicing.DAY: day, Slicing.MONTH: day.replace(day=1), Slicing.WHOLE: None}[self] for day in days}
 
     def folder(self, mart: str, slice_: Slice) -> str:
         """Return where the file of a slice lies, relative to the published folder."""
